@@ -1,0 +1,1 @@
+"""Who is calling, and may they: the permission matrix, access tokens and the watermarks that void them."""

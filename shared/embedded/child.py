@@ -1,0 +1,123 @@
+"""A server process that is owned by pid: started, waited for until it answers, stopped, never searched for by name."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_POLL_SECONDS = 0.05
+
+
+class StartError(Exception):
+    """A server did not come up; the text is one line and ends with the last line of its log."""
+
+
+def free_port() -> int:
+    """Return a port on loopback that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def is_taken(port: int) -> bool:
+    """Say whether somebody listens on the loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def die_with_parent(stop: signal.Signals = signal.SIGTERM) -> None:
+    """Have the kernel signal this process when its parent is gone (Linux; elsewhere the next start cleans up)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, stop)
+
+
+class Child:
+    """One server process and its log file."""
+
+    def __init__(self, name: str, *, log: Path) -> None:
+        self.name = name
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id; None while it is not running."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs or was never started."""
+        return self._process.poll() if self._process is not None else None
+
+    def start(
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        prepare: Callable[[], None] = die_with_parent,
+        user: str | None = None,
+    ) -> None:
+        """Start the command in a session of its own, so that a Ctrl-C at the terminal is its owner's to handle."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - a fixed program, no shell
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(environment) if environment is not None else None,
+                start_new_session=True,
+                preexec_fn=prepare,  # noqa: PLW1509 - only system calls, before exec
+                user=user,
+            )
+
+    def wait_until(self, answers: Callable[[], bool], *, within: timedelta) -> None:
+        """Wait until it answers.
+
+        Raises:
+            StartError: it ended or is still silent at the deadline.
+        """
+        deadline = time.monotonic() + within.total_seconds()
+        while not answers():
+            if self.exit_code is not None:
+                raise StartError(f"{self.name} ended with exit code {self.exit_code}: {self.last_words()}")
+            if time.monotonic() > deadline:
+                raise StartError(
+                    f"{self.name} gave no answer within {within.total_seconds():.0f} s: {self.last_words()}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def stop(self, *, stop_signal: signal.Signals = signal.SIGTERM, grace: timedelta = timedelta(seconds=15)) -> None:
+        """Ask it to end, wait, and kill it if it does not."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(stop_signal)
+        try:
+            self._process.wait(grace.total_seconds())
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        if self._process is not None and self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def last_words(self) -> str:
+        """Return the last line of its log that says something."""
+        if not self.log.exists():
+            return "no log"
+        lines = self.log.read_bytes()[-4000:].decode(errors="replace").splitlines()
+        return next((line.strip() for line in reversed(lines) if line.strip()), "an empty log") + f" (log: {self.log})"

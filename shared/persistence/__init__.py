@@ -1,0 +1,1 @@
+"""PostgreSQL for a service: transactions with announcements, inbox, outbox, relay, migrations."""
