@@ -27,6 +27,8 @@ class StackSettings(BaseSettings):
     """An own Kafka; None starts one."""
     postgres_dsn: SecretStr | None = None
     """A superuser's DSN of an own PostgreSQL; None starts one."""
+    kafka_jars: Path | None = None
+    """The directory of Kafka's jars; None is the user's cache. Filled beforehand, nothing is fetched."""
     kafka_port: Port = 19092
     postgres_port: Port = 15432
     identity_port: Port = 8101
@@ -36,8 +38,8 @@ class StackSettings(BaseSettings):
 
     @property
     def kafka(self) -> str:
-        """Kafka's bootstrap servers, own or ours."""
-        return self.kafka_bootstrap_servers or f"{self.host}:{self.kafka_port}"
+        """Kafka's bootstrap servers, own or ours, which listens on loopback alone."""
+        return self.kafka_bootstrap_servers or f"127.0.0.1:{self.kafka_port}"
 
     @property
     def secrets(self) -> Path:

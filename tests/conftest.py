@@ -13,9 +13,7 @@ import pytest
 
 from shared.persistence.provision import dsn_of
 from shared.telemetry.logging import configure
-
-KAFKA_IMAGE = "apache/kafka:4.3.0"
-POSTGRES_IMAGE = "postgres:18"
+from tests.containers import KAFKA_IMAGE, POSTGRES_IMAGE, has_image, kafka_container, postgres_container
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,9 +27,8 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if named := os.environ.get("NUXARI_TEST_KAFKA_BOOTSTRAP_SERVERS"):
         yield named
         return
-    with (
-        _kafka_container() if _has_image(KAFKA_IMAGE) else _embedded_kafka(tmp_path_factory.mktemp("kafka")) as address
-    ):
+    directory = tmp_path_factory.mktemp("kafka")
+    with kafka_container() if has_image(KAFKA_IMAGE) else _embedded_kafka(directory) as address:
         yield address
 
 
@@ -42,7 +39,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield named
         return
     directory = tmp_path_factory.mktemp("postgres")
-    with _postgres_container() if _has_image(POSTGRES_IMAGE) else _embedded_postgres(directory) as dsn:
+    with postgres_container() if has_image(POSTGRES_IMAGE) else _embedded_postgres(directory) as dsn:
         yield dsn
 
 
@@ -95,59 +92,3 @@ def _embedded_postgres(directory: Path) -> Iterator[str]:
         yield server.dsn
     finally:
         server.stop()
-
-
-def _has_image(name: str) -> bool:
-    """Say whether a container engine answers and holds the image; `NUXARI_TEST_STACK=embedded` says not to ask."""
-    if os.environ.get("NUXARI_TEST_STACK") == "embedded":
-        return False
-    import docker
-
-    try:
-        client = docker.from_env(timeout=5)
-    except docker.errors.DockerException:
-        return False
-    try:
-        client.images.get(name)
-    except docker.errors.DockerException:
-        return False
-    finally:
-        client.close()
-    return True
-
-
-@contextlib.contextmanager
-def _kafka_container() -> Iterator[str]:
-    from testcontainers.core.container import DockerContainer
-    from testcontainers.core.waiting_utils import wait_for_logs  # noqa: F401 - the broker logs nothing at this level
-
-    from shared.embedded.child import free_port
-
-    port = free_port()
-    settings = {
-        "KAFKA_NODE_ID": "1",
-        "KAFKA_PROCESS_ROLES": "broker,controller",
-        "KAFKA_LISTENERS": f"PLAINTEXT://:{port},CONTROLLER://:9093",
-        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{port}",
-        "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
-        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
-        "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
-        "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
-        "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
-        "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
-        "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
-    }
-    container = DockerContainer(KAFKA_IMAGE).with_bind_ports(port, port)
-    for name, value in settings.items():
-        container = container.with_env(name, value)
-    with container:
-        yield f"127.0.0.1:{port}"
-
-
-@contextlib.contextmanager
-def _postgres_container() -> Iterator[str]:
-    from testcontainers.community.postgres import PostgresContainer
-
-    with PostgresContainer(POSTGRES_IMAGE, username="nuxari_admin", password="nuxari_admin", driver=None) as container:
-        yield container.get_connection_url()

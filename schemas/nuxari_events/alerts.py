@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from nuxari_events.envelope import Event, EventId, Name, Payload, Source, Text, Timestamp
 
@@ -34,7 +34,7 @@ class RuleReference(Payload):
 class AttackTechnique(Payload):
     """A MITRE ATT&CK technique and the version of ATT&CK that the id is taken from."""
 
-    id: Annotated[str, Field(pattern=r"^T\d{4}(\.\d{3})?$")]
+    id: Annotated[str, Field(pattern=r"^T[0-9]{4}(\.[0-9]{3})?$")]
     version: Name
 
 
@@ -68,7 +68,7 @@ class AlertData(Payload):
     title: Name
     summary: Text
     """One sentence for a person, naming the group, the value and the threshold."""
-    group: dict[str, str]
+    group: Annotated[dict[Name, Text], Field(max_length=16)]
     """The fields that the rule groups by, with their values."""
     window: Window
     value: float
@@ -77,9 +77,9 @@ class AlertData(Payload):
     last_seen: Timestamp
     related_events_count: Annotated[int, Field(ge=0)]
     """Exact, also where `evidence` is cut."""
-    evidence: Annotated[tuple[Evidence, ...], Field(max_length=64)]
+    evidence: Annotated[tuple[Evidence, ...], Field(max_length=64), FailFast()]
     """In order of event time: the first and the last ones where there are more than fit."""
-    attack: tuple[AttackTechnique, ...] = ()
+    attack: Annotated[tuple[AttackTechnique, ...], Field(max_length=16), FailFast()] = ()
     revision: Annotated[int, Field(ge=0)] = 0
     """Grows with each announcement of the same alert."""
 

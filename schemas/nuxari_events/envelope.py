@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    Strict,
+    StringConstraints,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from nuxari_events.ids import uuid7
 
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+"""pydantic alone would take `1700000000`, `2026-01-01_00:00Z` and an offset without a colon for a time."""
 
-def _in_utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+
+def _in_utc(value: Any, validate: ValidatorFunctionWrapHandler) -> datetime:  # noqa: ANN401 - text or a datetime
+    if not isinstance(value, datetime) and not (isinstance(value, str) and _RFC3339.fullmatch(value)):
+        raise ValueError("a time with seconds and its offset is needed (RFC 3339), such as 2026-03-02T09:00:00Z")
+    moment: datetime = validate(value)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time lies outside the years 1 to 9999 of UTC") from None
 
 
 def _rfc3339(value: datetime) -> str:
@@ -20,7 +40,9 @@ def _rfc3339(value: datetime) -> str:
 
 type_pattern = r"^nuxari\.[a-z]+\.[a-z_]+\.v[1-9][0-9]*$"
 
-Timestamp = Annotated[AwareDatetime, AfterValidator(_in_utc), PlainSerializer(_rfc3339, when_used="json")]
+Timestamp = Annotated[
+    AwareDatetime, Strict(strict=False), WrapValidator(_in_utc), PlainSerializer(_rfc3339, when_used="json")
+]
 """A point in time with its offset (RFC 3339); kept in UTC. A time without an offset is refused."""
 
 TenantId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
@@ -45,7 +67,9 @@ TraceParent = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{2}-[0-9a-f]{3
 class Payload(BaseModel):
     """The `data` of an event: frozen, strict, and deaf to fields it does not know (additive change is not breaking)."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="ignore", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Event(BaseModel):
@@ -54,7 +78,9 @@ class Event(BaseModel):
     Subclasses fix `type` and `data`. Read with `topics.contract(...)` or `wire.decode`, write with `wire.encode`.
     """
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="ignore", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     specversion: Literal["1.0"] = "1.0"
     id: EventId = Field(default_factory=uuid7)

@@ -14,8 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+LARGEST_LOG = 16 * 1024 * 1024
+"""Bytes: a larger log is put aside as `.1` when its process is started."""
+
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.05
+_TAIL_BYTES = 4000
 
 
 class StartError(Exception):
@@ -29,15 +33,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def is_taken(port: int) -> bool:
-    """Say whether somebody listens on the loopback port."""
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def is_taken(port: int, *, host: str = "127.0.0.1") -> bool:
+    """Say whether somebody listens on the port."""
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
+        return True
+    return False
 
 
 def die_with_parent(stop: signal.Signals = signal.SIGTERM) -> None:
-    """Have the kernel signal this process when its parent is gone (Linux; elsewhere the next start cleans up)."""
+    """Have the kernel signal this process when its parent is gone (Linux; elsewhere the next start cleans up).
+
+    The parent is the thread that starts it: start a child from the main thread alone.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, stop)
 
@@ -57,7 +64,7 @@ class Child:
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended; None while it runs or was never started."""
+        """How it ended, a signal as a negative number; None while it runs or was never started."""
         return self._process.poll() if self._process is not None else None
 
     def start(
@@ -70,6 +77,7 @@ class Child:
     ) -> None:
         """Start the command in a session of its own, so that a Ctrl-C at the terminal is its owner's to handle."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._put_large_log_aside()
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - a fixed program, no shell
                 list(command),
@@ -82,8 +90,15 @@ class Child:
                 user=user,
             )
 
-    def wait_until(self, answers: Callable[[], bool], *, within: timedelta) -> None:
+    def wait_until(
+        self, answers: Callable[[], bool], *, within: timedelta, why: Callable[[], str] = lambda: ""
+    ) -> None:
         """Wait until it answers.
+
+        Args:
+            answers: asked every few milliseconds.
+            within: the deadline.
+            why: says, at the deadline, what it answered instead, where that is known.
 
         Raises:
             StartError: it ended or is still silent at the deadline.
@@ -93,10 +108,14 @@ class Child:
             if self.exit_code is not None:
                 raise StartError(f"{self.name} ended with exit code {self.exit_code}: {self.last_words()}")
             if time.monotonic() > deadline:
-                raise StartError(
-                    f"{self.name} gave no answer within {within.total_seconds():.0f} s: {self.last_words()}"
-                )
+                said = why() or self.last_words()
+                raise StartError(f"{self.name} was not ready within {within.total_seconds():.0f} s: {said}")
             time.sleep(_POLL_SECONDS)
+
+    def ask_to_stop(self, stop_signal: signal.Signals = signal.SIGTERM) -> None:
+        """Tell it to end and do not wait."""
+        if self._process is not None:
+            self._process.send_signal(stop_signal)
 
     def stop(self, *, stop_signal: signal.Signals = signal.SIGTERM, grace: timedelta = timedelta(seconds=15)) -> None:
         """Ask it to end, wait, and kill it if it does not."""
@@ -119,5 +138,11 @@ class Child:
         """Return the last line of its log that says something."""
         if not self.log.exists():
             return "no log"
-        lines = self.log.read_bytes()[-4000:].decode(errors="replace").splitlines()
+        with self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - _TAIL_BYTES))
+            lines = log.read().decode(errors="replace").splitlines()
         return next((line.strip() for line in reversed(lines) if line.strip()), "an empty log") + f" (log: {self.log})"
+
+    def _put_large_log_aside(self) -> None:
+        if self.log.exists() and self.log.stat().st_size > LARGEST_LOG:
+            self.log.replace(self.log.with_name(f"{self.log.name}.1"))

@@ -50,8 +50,10 @@ def _wanted() -> dict[str, tuple[int, dict[str, str]]]:
 
 async def _create(admin: AIOKafkaAdminClient, replication_factor: int) -> list[str]:
     existing = set(await admin.list_topics())
+    # the client takes the broker's own factor, -1, only beside an assignment, be it an empty one
+    assignments: dict[int, list[int]] | None = {} if replication_factor == -1 else None
     new = [
-        NewTopic(name, partitions, replication_factor, topic_configs=settings)
+        NewTopic(name, partitions, replication_factor, assignments, settings)
         for name, (partitions, settings) in _wanted().items()
         if name not in existing
     ]

@@ -57,7 +57,7 @@ class Subscription:
         owner: PartitionOwner | None = None,
         max_records: int = BATCH,
     ) -> None:
-        self._name = name
+        self.name = name
         self._group = group
         self._take_batch = take
         self._backoff = Backoff()
@@ -111,24 +111,24 @@ class Subscription:
             except ConsumerHaltedError as error:
                 self._halt(records, error)
             except Exception as error:  # noqa: BLE001 - FastStream would swallow it and go on with the next batch
-                _log.exception("a batch was not taken", consumer=self._name)
+                _log.exception("a batch was not taken", consumer=self.name)
                 await self._try_again(records, error)
             else:
                 self.failing = False
                 self._backoff.reset()
-                metrics.CONSUMED.labels(self._name).inc(len(records))
+                metrics.CONSUMED.labels(self.name).inc(len(records))
                 await self._commit(records)
 
     async def _try_again(self, records: Sequence[Record], error: Exception) -> None:
         self.failing = True
-        metrics.RETRIED.labels(self._name).inc()
-        _log.warning("taking the batch again", consumer=self._name, records=len(records), why=type(error).__name__)
+        metrics.RETRIED.labels(self.name).inc()
+        _log.warning("taking the batch again", consumer=self.name, records=len(records), why=type(error).__name__)
         await self._backoff.wait()
         self._rewind(records)
 
     def _halt(self, records: Sequence[Record], error: ConsumerHaltedError) -> None:
         self.halted = True
-        _log.error("halted", consumer=self._name, error=str(error))
+        _log.error("halted", consumer=self.name, error=str(error))
         self._rewind(records)
         if self.consumer is not None:
             self.consumer.pause(*self.consumer.assignment())
@@ -152,8 +152,8 @@ class Subscription:
             if offsets:
                 await consumer.commit(offsets)
         except KafkaError as error:
-            metrics.COMMIT_FAILED.labels(self._name).inc()
-            _log.warning("offsets were not committed", consumer=self._name, error=type(error).__name__)
+            metrics.COMMIT_FAILED.labels(self.name).inc()
+            _log.warning("offsets were not committed", consumer=self.name, error=type(error).__name__)
 
 
 class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]

@@ -12,6 +12,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 
+from shared.persistence.scram import scram_verifier
+
 
 @dataclass(frozen=True)
 class Logins:
@@ -70,9 +72,9 @@ async def provision(admin_dsn: str, service: str, *, passwords: Mapping[str, str
 async def _have_role(admin: asyncpg.Connection[Any], role: str, password: str) -> None:
     if not await admin.fetchval("select true from pg_roles where rolname = $1", role):
         await admin.execute(f'create role "{role}"')
-    quoted = await admin.fetchval("select quote_literal($1)", password)
     await admin.execute(
-        f'alter role "{role}" login nosuperuser nobypassrls nocreatedb nocreaterole noreplication password {quoted}'
+        f'alter role "{role}" login nosuperuser nobypassrls nocreatedb nocreaterole noreplication'
+        f" password '{scram_verifier(password)}'"
     )
 
 

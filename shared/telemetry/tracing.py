@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
-try:
-    from opentelemetry import trace as _otel
-    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-except ImportError:  # the extra `otel` is not installed: trace ids are carried, spans are not recorded
-    _otel = None  # type: ignore[assignment]
+from opentelemetry import trace
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-_FORM = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_FORM = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""Version ff and ids of zeros are invalid (W3C Trace Context, section 3.2)."""
+
+_W3C = TraceContextTextMapPropagator()
 
 _current: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
@@ -27,16 +26,34 @@ def current_traceparent() -> str | None:
 
 @contextmanager
 def continued(traceparent: str | None, *, name: str = "apply") -> Iterator[None]:
-    """Make the trace current inside the block, as a new span of it; without a trace, do nothing."""
-    if traceparent is None:
+    """Make the trace current inside the block, as a new span of it; without a trace, do nothing.
+
+    Spans are recorded where `export` was called; the trace is carried on in any case.
+    """
+    if traceparent is None or not is_traceparent(traceparent):
         yield
         return
-    with _span(traceparent, name) as child:
-        reset = _current.set(child)
+    with _span(traceparent, name):
+        carrier: dict[str, str] = {}
+        _W3C.inject(carrier)
+        reset = _current.set(carrier.get("traceparent", traceparent))
         try:
             yield
         finally:
             _current.reset(reset)
+
+
+@contextmanager
+def _span(parent: str, name: str) -> Iterator[None]:
+    """Record a span; of an exception only its kind, because its text can quote a row, a request or a secret."""
+    with trace.get_tracer("nuxari").start_as_current_span(
+        name, context=_W3C.extract({"traceparent": parent}), record_exception=False, set_status_on_exception=False
+    ) as span:
+        try:
+            yield
+        except Exception as error:
+            span.set_status(trace.Status(trace.StatusCode.ERROR, type(error).__qualname__))
+            raise
 
 
 def is_traceparent(text: str) -> bool:
@@ -49,15 +66,24 @@ def new_traceparent() -> str:
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
-@contextmanager
-def _span(parent: str, name: str) -> Iterator[str]:
-    """Yield the `traceparent` of a child span, recorded where OpenTelemetry is installed and configured."""
-    version, trace_id, _, flags = parent.split("-")
-    if _otel is None:
-        yield f"{version}-{trace_id}-{secrets.token_hex(8)}-{flags}"
-        return
-    context = TraceContextTextMapPropagator().extract({"traceparent": parent})
-    with _otel.get_tracer("nuxari").start_as_current_span(name, context=context):
-        carrier: dict[str, Any] = {}
-        TraceContextTextMapPropagator().inject(carrier)
-        yield carrier.get("traceparent", parent)
+def export(*, service: str, endpoint: str) -> Callable[[], None]:
+    """Record this process's spans and send them to an OTLP collector over HTTP; the result sends the rest and stops.
+
+    Args:
+        service: the `service.name` under which they appear.
+        endpoint: the collector's base URL, such as `http://127.0.0.1:4318`.
+
+    Raises:
+        RuntimeError: the extra `otel` is not installed.
+    """
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - an extra
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - an extra
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - an extra
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise RuntimeError("traces are exported by the extra `otel`: install nuxari-security[otel]") from None
+    provider = TracerProvider(resource=Resource.create({"service.name": service}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")))
+    trace.set_tracer_provider(provider)
+    return provider.shutdown

@@ -1,0 +1,1 @@
+"""Monitoring: correlates access anomalies across all streams and announces alerts that explain themselves."""

@@ -1,0 +1,1 @@
+"""The correlation engine: rules and events in, alerts out; no clock, no network, no database."""

@@ -1,0 +1,1 @@
+"""SQL of monitoring: alerts of a tenant, checkpoints of a partition."""

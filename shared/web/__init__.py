@@ -1,0 +1,1 @@
+"""HTTP for a service: problem documents, guards, cursors, idempotency keys, ETags, health."""

@@ -1,0 +1,30 @@
+"""The golden instances, as they lie in the repository."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nuxari_events.envelope import Event
+from nuxari_events.topics import BY_EVENT_TYPE
+from nuxari_events.wire import decode
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+
+SIGN_IN = "nuxari.access.sign_in_completed.v1"
+ALERT = "nuxari.security.alert_raised.v1"
+
+
+def golden_text(event_type: str) -> bytes:
+    return (SCHEMAS / "examples" / f"{event_type}.json").read_bytes()
+
+
+def golden_object(event_type: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(golden_text(event_type))
+    return loaded
+
+
+def golden_event(event_type: str, **changes: Any) -> Event:
+    """The golden instance with some attributes changed."""
+    return decode(BY_EVENT_TYPE[event_type], value=golden_text(event_type)).model_copy(update=changes)
