@@ -5,9 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shared.embedded.child import StartError
+
+if TYPE_CHECKING:
+    from jgo.maven import Artifact
 
 VERSION = "4.3.0"
 
@@ -16,6 +22,9 @@ LOCK = Path(__file__).with_name("kafka-jars.lock")
 
 _COORDINATES = f"org.apache.kafka:kafka_2.13:{VERSION}+org.slf4j:slf4j-simple:1.7.36"
 """slf4j-simple and no other logging: log4j's parent would pin an older kafka-clients for the broker."""
+
+_DOWNLOADS = 4
+"""At a time."""
 
 
 def default_directory() -> Path:
@@ -69,9 +78,19 @@ def _resolved() -> list[Path]:
     except ImportError:
         raise StartError("no jgo, which fetches Kafka: install the extra `embedded`, or name an own Kafka") from None
     try:
-        return [Path(jar) for jar in jgo.build(_COORDINATES).all_jars]
+        # not jgo.build: it would fetch a whole JDK to tell modules from plain jars
+        return _downloaded(jgo.resolve(_COORDINATES))
     except Exception as error:  # the library names no class of error of its own
         raise StartError(f"Kafka could not be fetched: {type(error).__name__}: {error}".splitlines()[0]) from error
+
+
+def _downloaded(artifacts: Sequence[Artifact]) -> list[Path]:
+    with ThreadPoolExecutor(_DOWNLOADS) as pool:
+        try:
+            return [Path(path) for path in pool.map(lambda artifact: artifact.resolve(), artifacts)]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _keep(jar: Path, directory: Path) -> None:
