@@ -1,17 +1,20 @@
 # Needs nothing but Python >= 3.11 and make; everything else is installed into .venv from hash-locked files.
 PYTHON ?= python3
+UV ?= uv
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+INSTALL := $(PIP) install --require-hashes --no-deps -r
 
 .PHONY: help up test lint format bench lock clean
 
 help:
 	@echo "make up     start Kafka, PostgreSQL and the four services; Ctrl-C stops them"
-	@echo "make test   run all tests on a real Kafka and a real PostgreSQL"
+	@echo "make test   run all tests on a real Kafka and a real PostgreSQL; TESTS=tests/pim for some"
 	@echo "make lint   formatting, lints, types, import contracts"
+	@echo "make format mend what lint finds, where that can be done by itself"
 	@echo "make bench  run the benchmarks, results in bench/results/"
-	@echo "make lock   resolve the dependencies anew"
+	@echo "make lock   resolve the dependencies anew (needs uv); UPGRADE=--upgrade for newer ones"
 	@echo "make clean  remove the environment and the state of this checkout"
 
 up: $(VENV)/.runtime
@@ -33,31 +36,41 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@$(BIN)/python -m bench
 
-$(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "needs Python >= 3.11; name one with make PYTHON=..." >&2; exit 1; }
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "no $(PYTHON) here: name a Python >= 3.11 by make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: name a newer one by make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make an environment: install its venv package" >&2; exit 1; }
 	@echo "making the environment in $(VENV)"
-	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make an environment: install its venv module" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.runtime: requirements.lock requirements-java.lock pyproject.toml schemas/pyproject.toml | $(VENV)/bin/python
+$(VENV)/.runtime: requirements.lock requirements-embedded.lock requirements-java.lock pyproject.toml schemas/pyproject.toml | $(BIN)/python
 	@echo "installing the dependencies"
-	@$(PIP) install --require-hashes --no-deps -r requirements.lock
-	@deploy/has-java || { echo "no Java 17 or later on PATH: installing one into $(VENV)"; $(PIP) install --require-hashes --no-deps -r requirements-java.lock; }
+	@$(INSTALL) requirements.lock -r requirements-embedded.lock
+	@deploy/has-java || { echo "no Java 17 or later on PATH: installing one into $(VENV)"; $(INSTALL) requirements-java.lock; }
 	@$(PIP) install --no-deps --no-build-isolation -e ./schemas -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	@echo "installing what the tests need"
-	@$(PIP) install --require-hashes --no-deps -r requirements-dev.lock
+	@$(INSTALL) requirements-dev.lock
 	@touch $@
 
-LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-package nuxari-events --no-emit-package nuxari-security
+# Each file holds what it adds to requirements.lock and is installed on top of it.
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --no-emit-package nuxari-events --no-emit-package nuxari-security $(UPGRADE)
 
 lock:
-	$(LOCK) pyproject.toml deploy/build-requirements.in --extra embedded -o requirements.lock
-	$(LOCK) pyproject.toml --extra java -c requirements.lock -o /tmp/nuxari-java.lock
-	$(PYTHON) deploy/only_new.py requirements.lock /tmp/nuxari-java.lock > requirements-java.lock
-	$(LOCK) pyproject.toml --extra embedded --extra dev -c requirements.lock -o /tmp/nuxari-dev.lock
-	$(PYTHON) deploy/only_new.py requirements.lock /tmp/nuxari-dev.lock > requirements-dev.lock
+	@command -v $(UV) >/dev/null || { echo "no uv here: name one by make lock UV=..." >&2; exit 1; }
+	@mkdir -p build
+	$(COMPILE) pyproject.toml deploy/build-requirements.in -o requirements.lock
+	@touch requirements-embedded.lock
+	@for extra in embedded java dev; do \
+		echo "resolving $$extra"; \
+		cp requirements-$$extra.lock build/extra.lock && cat requirements.lock >> build/extra.lock; \
+		$(COMPILE) pyproject.toml --extra $$extra -c requirements.lock -c requirements-embedded.lock -o build/extra.lock && \
+		$(PYTHON) deploy/only_new.py requirements.lock build/extra.lock > build/only-new.lock && \
+		mv build/only-new.lock requirements-$$extra.lock || exit 1; \
+	done
 
 clean:
-	rm -rf $(VENV) .nuxari .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+	rm -rf $(VENV) .nuxari .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build

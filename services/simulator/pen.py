@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from nuxari_events.access import (
     ActionData,
@@ -29,6 +29,7 @@ from nuxari_events.credentials import (
     CredentialRegistered,
     OrphanData,
 )
+from nuxari_events.envelope import Event, Payload
 from nuxari_events.identity import (
     AssignmentOrigin,
     DeactivationData,
@@ -49,10 +50,14 @@ from nuxari_events.pim import (
     EndReason,
     RoleActivated,
 )
+from nuxari_events.topics import event_type
 
 from services.simulator.people import Person, Place
 
 SOURCE = "/simulator"
+"""Each domain of events has a source of its own below it, as in a real tenant, where lateness is by source."""
+
+AnyEvent = TypeVar("AnyEvent", bound=Event)
 
 
 class Pen:
@@ -63,16 +68,19 @@ class Pen:
         self._actor = actor
         self._written = 0
 
-    def _envelope(self, at: datetime, subject: str) -> dict[str, Any]:
+    def _write(self, event: type[AnyEvent], at: datetime, subject: str, data: Payload) -> AnyEvent:
         self._written += 1
-        number = str(self._written)
-        return {
-            "id": derived_id("simulator", self._tenant_id, self._actor, number),
-            "source": SOURCE,
-            "time": at,
-            "subject": subject,
-            "tenantid": self._tenant_id,
-        }
+        domain = event_type(event).split(".")[1]
+        return event.model_validate(
+            {
+                "id": derived_id("simulator", self._tenant_id, self._actor, str(self._written)),
+                "source": f"{SOURCE}/{domain}",
+                "time": at,
+                "subject": subject,
+                "tenantid": self._tenant_id,
+                "data": data,
+            }
+        )
 
     def sign_in(
         self,
@@ -95,12 +103,12 @@ class Pen:
             failure_reason=None if outcome is Outcome.SUCCESS else "invalid_password",
             **_origin(place),
         )
-        return SignInCompleted(**self._envelope(at, person.user_id), data=data)
+        return self._write(SignInCompleted, at, person.user_id, data)
 
     def push(self, at: datetime, person: Person, *, place: Place, outcome: MfaOutcome) -> MfaChallengeCompleted:
         """Write what became of a push to the person's phone."""
         data = MfaChallengeData(user_id=person.user_id, method=MfaMethod.PUSH, outcome=outcome, **_origin(place))
-        return MfaChallengeCompleted(**self._envelope(at, person.user_id), data=data)
+        return self._write(MfaChallengeCompleted, at, person.user_id, data)
 
     def action(
         self,
@@ -122,14 +130,14 @@ class Pen:
             credential_id=credential_id,
             **_origin(place),
         )
-        return ActionPerformed(**self._envelope(at, user_id), data=data)
+        return self._write(ActionPerformed, at, user_id, data)
 
     def credential_use(
         self, at: datetime, credential_id: str, *, place: Place, user_id: str | None, action: str
     ) -> CredentialUsed:
         """Write a successful use of a credential."""
         data = CredentialUseData(credential_id=credential_id, user_id=user_id, action=action, **_origin(place))
-        return CredentialUsed(**self._envelope(at, credential_id), data=data)
+        return self._write(CredentialUsed, at, credential_id, data)
 
     def role_grant(
         self, at: datetime, user_id: str, *, role: str, privileged: bool, pim_request_id: str | None
@@ -139,17 +147,17 @@ class Pen:
         data = RoleGrantData(
             user_id=user_id, role=role, privileged=privileged, system=system, pim_request_id=pim_request_id
         )
-        return RoleGranted(**self._envelope(at, user_id), data=data)
+        return self._write(RoleGranted, at, user_id, data)
 
     def user_activated(self, at: datetime, person: Person) -> UserActivated:
         """Write that a person may sign in."""
         data = UserData(user_id=person.user_id, email=person.email)
-        return UserActivated(**self._envelope(at, person.user_id), data=data)
+        return self._write(UserActivated, at, person.user_id, data)
 
     def user_deactivated(self, at: datetime, person: Person) -> UserDeactivated:
         """Write that a person may no longer sign in."""
         data = DeactivationData(user_id=person.user_id, reason="left the company")
-        return UserDeactivated(**self._envelope(at, person.user_id), data=data)
+        return self._write(UserDeactivated, at, person.user_id, data)
 
     def role_assigned(
         self,
@@ -162,23 +170,22 @@ class Pen:
     ) -> RoleAssigned:
         """Write an assignment, for an activation until its planned end."""
         data = _role(user_id, role, origin, activation)
-        return RoleAssigned(**self._envelope(at, user_id), data=data)
+        return self._write(RoleAssigned, at, user_id, data)
 
     def role_revoked(self, at: datetime, *, activation: ActivationData) -> RoleRevoked:
         """Write the end of the assignment that carried out an activation."""
         data = _role(activation.user_id, activation.role, AssignmentOrigin.PIM, activation)
-        return RoleRevoked(**self._envelope(at, activation.user_id), data=data)
+        return self._write(RoleRevoked, at, activation.user_id, data)
 
     def eligibility(self, at: datetime, user_id: str, *, role: str) -> EligibilityGranted:
         """Write a permanent eligibility."""
         data = EligibilityData(eligibility_id=f"{user_id}-{role}", user_id=user_id, role=role, starts_at=at)
-        return EligibilityGranted(**self._envelope(at, user_id), data=data)
+        return self._write(EligibilityGranted, at, user_id, data)
 
     def activation(self, at: datetime, user_id: str, *, role: str, ends_at: datetime) -> RoleActivated:
         """Write an activation that is effective at once."""
-        envelope = self._envelope(at, user_id)
         data = ActivationData(
-            activation_id=envelope["id"],
+            activation_id=derived_id("activation", self._tenant_id, self._actor, str(self._written)),
             eligibility_id=f"{user_id}-{role}",
             user_id=user_id,
             role=role,
@@ -186,7 +193,7 @@ class Pen:
             ends_at=ends_at,
             justification="planned maintenance of the tenant",
         )
-        return RoleActivated(**envelope, data=data)
+        return self._write(RoleActivated, at, user_id, data)
 
     def activation_end(
         self, at: datetime, *, activation: ActivationData, still_held_until: datetime | None = None
@@ -200,7 +207,7 @@ class Pen:
             reason=EndReason.WITHDRAWN if at < activation.ends_at else EndReason.ENDED,
             role_still_held_until=still_held_until,
         )
-        return ActivationEnded(**self._envelope(at, activation.user_id), data=data)
+        return self._write(ActivationEnded, at, activation.user_id, data)
 
     def credential(self, at: datetime, credential_id: str, *, owner_id: str) -> CredentialRegistered:
         """Write that a credential is governed and whose it is."""
@@ -211,7 +218,7 @@ class Pen:
             owner_id=owner_id,
             issued_at=at,
         )
-        return CredentialRegistered(**self._envelope(at, credential_id), data=data)
+        return self._write(CredentialRegistered, at, credential_id, data)
 
     def credential_orphaned(self, at: datetime, credential_id: str, *, former_owner_id: str) -> CredentialOrphaned:
         """Write that a credential's owner is gone."""
@@ -221,7 +228,7 @@ class Pen:
             former_owner_id=former_owner_id,
             orphaned_at=at,
         )
-        return CredentialOrphaned(**self._envelope(at, credential_id), data=data)
+        return self._write(CredentialOrphaned, at, credential_id, data)
 
 
 def _origin(place: Place) -> Mapping[str, Any]:

@@ -61,7 +61,12 @@ def test_with_nobody_watching_every_attack_is_missed_and_that_is_no_failure(term
     assert {id_ for attack in truth for id_ in attack["event_ids"]} <= {event.id for event in arrived}
     assert before - timedelta(hours=2, seconds=1) <= min(event.time for event in arrived)
     assert max(event.time for event in arrived) <= datetime.now(UTC)
-    assert {event.source for event in arrived} == {"/simulator"}
+    assert {event.source for event in arrived} == {
+        "/simulator/access",
+        "/simulator/identity",
+        "/simulator/pim",
+        "/simulator/credential",
+    }
 
 
 def test_what_is_announced_meanwhile_is_found_or_false_and_its_latency_is_measured(

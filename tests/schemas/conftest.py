@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 
@@ -70,7 +69,7 @@ def _stoppable_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embed
 async def own_kafka(_stoppable_kafka: EmbeddedKafka) -> EmbeddedKafka:
     """A running broker with the registry's topics that the tests of one module may stop and start."""
     if _stoppable_kafka.pid is None:
-        await asyncio.to_thread(_stoppable_kafka.start)
+        _stoppable_kafka.start()  # in this thread: the server ends with the thread that started it
 
     async def has_topics() -> bool:
         try:
