@@ -9,8 +9,8 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
-SERVICES = ("identity", "pim", "credential_governance", "monitoring")
-"""The four services, in the order they are started."""
+SERVICES = ("pim", "credential_governance", "monitoring")
+"""The services, in the order they are started."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 

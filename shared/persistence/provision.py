@@ -66,7 +66,17 @@ async def provision(admin_dsn: str, service: str, *, passwords: Mapping[str, str
         await admin.execute(f'grant connect on database "{database}" to "{owner}", "{login}", "{relay}"')
     finally:
         await admin.close()
+    await _close_to_public(_in_database(admin_dsn, database))
     return Logins(*(dsn_of(admin_dsn, database, role, passwords[role]) for role in (owner, login, relay)))
+
+
+async def _close_to_public(admin_dsn: str) -> None:
+    """A server before PostgreSQL 15, or one upgraded from there, lets everybody make tables in `public`."""
+    admin = await asyncpg.connect(admin_dsn)
+    try:
+        await admin.execute("revoke create on schema public from public")
+    finally:
+        await admin.close()
 
 
 async def _have_role(admin: asyncpg.Connection[Any], role: str, password: str) -> None:
@@ -76,6 +86,10 @@ async def _have_role(admin: asyncpg.Connection[Any], role: str, password: str) -
         f'alter role "{role}" login nosuperuser nobypassrls nocreatedb nocreaterole noreplication'
         f" password '{scram_verifier(password)}'"
     )
+
+
+def _in_database(admin_dsn: str, database: str) -> str:
+    return urlunsplit(urlsplit(admin_dsn)._replace(path=f"/{database}"))
 
 
 def dsn_of(admin_dsn: str, database: str, role: str, password: str) -> str:

@@ -41,6 +41,17 @@ async def test_no_login_is_a_superuser_or_goes_around_row_level_security(provisi
         assert not any(row[right] for right in rights), row["rolname"]
 
 
+async def test_a_right_that_everybody_had_is_taken_back(provisioned, postgres, tmp_path):
+    logins = provisioned["provisioned_one"]
+    inside = postgres.rsplit("/", 1)[0] + "/nuxari_provisioned_one"
+    await answer(inside, "grant create on schema public to public")
+
+    await provision(postgres, "provisioned_one", passwords=kept_passwords("provisioned_one", directory=tmp_path))
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await answer(logins.service, "create table refused (a int)")
+
+
 async def test_only_the_owner_may_make_tables(provisioned):
     logins = provisioned["provisioned_one"]
     await answer(logins.owner, "create table made (a int)")

@@ -1,0 +1,1 @@
+"""Who answers for which credential, and how near its end is."""

@@ -1,0 +1,1 @@
+"""The rules of credential governance: pure functions and frozen facts, free of database, broker and framework."""

@@ -1,0 +1,1 @@
+"""The use cases: load, decide, save, announce, record; each inside a transaction that its caller opened."""
