@@ -20,8 +20,8 @@ from pydantic import (
 
 from nuxari_events.ids import uuid7
 
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-"""pydantic alone would take `1700000000`, `2026-01-01_00:00Z` and an offset without a colon for a time."""
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:?\d\d)", re.ASCII)
+"""RFC 3339, and an offset without its colon, which many write. pydantic alone would take `1700000000` for a time."""
 
 
 def _in_utc(value: Any, validate: ValidatorFunctionWrapHandler) -> datetime:  # noqa: ANN401 - text or a datetime
