@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from faststream.kafka import KafkaBroker
 
+from shared.messaging.careful import consume_carefully
+
 GRACE_SECONDS = 15.0
 """How long a stop waits for the batch in hand; a container is given twice that before it is killed."""
 
@@ -15,7 +17,7 @@ def make_broker(bootstrap_servers: str, *, client_id: str) -> KafkaBroker:
     without duplicates of its own. Topics are provisioned, never created on first use. FastDepends stays out: it
     doubles the cost of a message.
     """
-    return KafkaBroker(
+    broker = KafkaBroker(
         bootstrap_servers,
         client_id=client_id,
         allow_auto_create_topics=False,
@@ -27,3 +29,5 @@ def make_broker(bootstrap_servers: str, *, client_id: str) -> KafkaBroker:
         logger=None,
         graceful_timeout=GRACE_SECONDS,
     )
+    consume_carefully(broker)
+    return broker

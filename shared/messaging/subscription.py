@@ -16,6 +16,7 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from nuxari_events.topics import Topic
 
 from shared.errors import TransientError
+from shared.messaging.careful import position_of
 from shared.messaging.reliability import Backoff, ConsumerHaltedError
 from shared.telemetry import metrics
 
@@ -92,7 +93,7 @@ class Subscription:
             return None if self.consumer is None else 0
         total = 0
         for partition in assigned:
-            end, position = self.consumer.highwater(partition), _position(self.consumer, partition)
+            end, position = self.consumer.highwater(partition), position_of(self.consumer, partition)
             if end is None or position is None:
                 return None
             total += max(end - position, 0)
@@ -174,12 +175,6 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
             return
         for partition, offset in (await self._owner.assigned(assigned)).items():
             consumer.seek(partition, offset)
-
-
-def _position(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
-    """Return the next offset to be read; `consumer.position` would wait for it."""
-    state = consumer._subscription.subscription.assignment.state_value(partition)  # noqa: SLF001 - no public form
-    return state.position if state is not None and state.has_valid_position else None
 
 
 def _first_offsets(records: Iterable[Record]) -> dict[TopicPartition, int]:

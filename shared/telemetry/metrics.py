@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge, Histogram
 
 CONSUMED = Counter("nuxari_records_consumed", "Records taken, whatever became of them.", ["consumer"])
+UNREADABLE = Counter("nuxari_records_unreadable", "Records that the Kafka client cannot read, stepped over.")
 UNKNOWN = Counter(
     "nuxari_records_unknown", "Records of a type this version does not know, skipped.", ["consumer", "topic"]
 )

@@ -19,6 +19,7 @@ from shared.persistence.database import Transaction
 from tests.messaging.conftest import Members
 from tests.messaging.proxy import Proxy
 from tests.messaging.stage import Stage, a_sign_in, applied, note, publish
+from tests.unreadable import put_unreadable
 from tests.waiting import until
 
 SOON = timedelta(seconds=20)
@@ -115,6 +116,20 @@ async def test_a_replayed_dead_letter_is_applied_once_its_cause_is_gone(stage: S
     assert [letter.replayed for letter in await dead_letters.read(stage.bootstrap_servers, topics=[stage.topic])] == [
         True
     ]
+
+
+async def test_messages_that_the_client_cannot_read_are_stepped_over_and_nothing_else_is_lost(
+    stage: Stage, members: Members
+) -> None:
+    events = [a_sign_in(tenant="k") for _ in range(30)]
+    await publish(stage, events[:10])
+    await put_unreadable(stage.bootstrap_servers, stage.topic_name, count=1)
+    await publish(stage, events[10:20])
+    await members.join()
+    await _all_applied(stage, events[:20])
+    await put_unreadable(stage.bootstrap_servers, stage.topic_name, count=3)
+    await publish(stage, events[20:])
+    await _all_applied(stage, events)
 
 
 async def test_an_unknown_type_is_skipped_and_not_buried(stage: Stage, members: Members) -> None:

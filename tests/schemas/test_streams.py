@@ -13,18 +13,16 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.partitioner import DefaultPartitioner
-from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from nuxari_events.alerts import AlertRaised
 from nuxari_events.client import AlertStream, BrokerRefusedError, EventPublisher, EventStream
 from nuxari_events.client.streams import Alert
 from nuxari_events.ids import uuid7
 from nuxari_events.topics import ACCESS_ACTIVITY, SECURITY_ALERTS, Topic
 from nuxari_events.wire import encode
-from typing_extensions import override
 
 from tests.schemas.conftest import AnAlert
 from tests.schemas.golden import SIGN_IN, golden_event, golden_text
+from tests.unreadable import put_unreadable
 
 SOON = timedelta(seconds=1)
 
@@ -165,9 +163,9 @@ async def test_a_header_name_that_is_not_utf_8_is_stepped_over(
 ) -> None:
     first, between, last = an_alert(), an_alert(), an_alert()
     await put(kafka, topic, raw(first))
-    await put_unreadable(kafka, topic, count=2)
+    await put_unreadable(kafka, topic.name, count=2)
     await put(kafka, topic, raw(between))
-    await put_unreadable(kafka, topic, count=1)
+    await put_unreadable(kafka, topic.name, count=1)
     await put(kafka, topic, raw(last))
 
     async with EventStream[Alert](topic, kafka, group=group, from_beginning=True, idle_exit=SOON) as stream:
@@ -176,31 +174,6 @@ async def test_a_header_name_that_is_not_utf_8_is_stepped_over(
 
     async with EventStream[Alert](topic, kafka, group=group, idle_exit=SOON) as stream:
         assert await ids(stream, tenant) == []
-
-
-class _AnyBytes(str):
-    """A header name that is written as bytes which are not UTF-8, as other clients may send it."""
-
-    __slots__ = ()
-
-    @override
-    def encode(self, *_: Any, **__: Any) -> bytes:
-        return b"\xff\xfe"
-
-
-async def put_unreadable(kafka: str, topic: Topic, *, count: int) -> None:
-    """Put messages with such a header name where `put` puts its own; only aiokafka's builder in Python writes them."""
-    producer = AIOKafkaProducer(bootstrap_servers=kafka)
-    await producer.start()
-    try:
-        partition = DefaultPartitioner()(b"k", sorted(await producer.partitions_for(topic.name)), [])
-        batch = producer.create_batch()
-        batch._builder = _DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, 0, 100_000)
-        for _ in range(count):
-            assert batch.append(timestamp=1, key=b"k", value=b"{}", headers=[(_AnyBytes("xx"), b"1")]) is not None
-        await (await producer.send_batch(batch, topic.name, partition=partition))
-    finally:
-        await producer.stop()
 
 
 # --- with a group
