@@ -10,6 +10,7 @@ import asyncpg
 from nuxari_events.envelope import Event
 
 from shared.errors import TransientError
+from shared.persistence import audit_log
 from shared.persistence.outbox import append
 
 UNREACHABLE = (
@@ -41,6 +42,7 @@ class Transaction:
         self.connection = connection
         self.tenant_id: str | None = None
         self._announcements: list[Event] = []
+        self._entries: list[audit_log.Entry] = []
 
     async def enter(self, tenant_id: str) -> None:
         """Scope row-level security to the tenant until the next `enter` or the end of the transaction."""
@@ -52,24 +54,34 @@ class Transaction:
         """Publish the event if, and only if, this transaction commits."""
         self._announcements.append(event)
 
+    def enter_in_log(self, entry: audit_log.Entry) -> None:
+        """Keep the audit entry if, and only if, this transaction commits."""
+        self._entries.append(entry)
+
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        """Undo rows and announcements made inside if the block raises; the transaction itself goes on."""
-        kept, tenant_id = len(self._announcements), self.tenant_id
+        """Undo rows, announcements and entries made inside if the block raises; the transaction itself goes on."""
+        kept, logged, tenant_id = len(self._announcements), len(self._entries), self.tenant_id
         try:
             async with self.connection.transaction():
                 yield
         except BaseException:
             del self._announcements[kept:]
+            del self._entries[logged:]
             self.tenant_id = None
             if tenant_id is not None and not self.connection.is_closed():
                 await self.enter(tenant_id)
             raise
 
     async def flush(self) -> None:
-        """Write the announcements made so far to the outbox, in one statement."""
+        """Write the announcements made so far to the outbox, in one statement, and then the audit entries."""
         announcements, self._announcements = self._announcements, []
+        entries, self._entries = self._entries, []
         await append(self.connection, announcements)
+        await audit_log.append(self.connection, entries)
+        if entries and self.tenant_id is not None:
+            tenant_id, self.tenant_id = self.tenant_id, None
+            await self.enter(tenant_id)
 
     async def fetch(self, query: str, *args: object) -> list[asyncpg.Record]:
         """Return all rows of the query."""

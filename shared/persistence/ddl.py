@@ -57,12 +57,38 @@ def tenant_table(name: str, *, service: str) -> str:
     return _fence(name, f"nuxari_{service}")
 
 
-def _fence(name: str, login: str) -> str:
+def audit_log(service: str) -> str:
+    """Return the DDL of the audit log, one hash chain per tenant.
+
+    The service may read and append; nobody changes or removes an entry, the owner of the table included.
+    """
+    return f"""
+create table audit_event (
+    tenant_id text not null, sequence bigint not null check (sequence > 0),
+    at timestamptz not null, actor_id text, action text not null, target text not null, outcome text not null,
+    detail jsonb not null check (jsonb_typeof(detail) = 'object'), reason text,
+    policy jsonb check (jsonb_typeof(policy) = 'object'), ip text, session_id text, correlation_id text,
+    previous_hash bytea not null check (length(previous_hash) = 32), hash bytea not null check (length(hash) = 32),
+    primary key (tenant_id, sequence)
+);
+create function refuse_change_of_audit_event() returns trigger language plpgsql as $$
+begin
+    raise exception 'the audit log is only appended to';
+end $$;
+create trigger audit_event_is_append_only before update or delete on audit_event
+    for each row execute function refuse_change_of_audit_event();
+create trigger audit_event_is_not_emptied before truncate on audit_event
+    for each statement execute function refuse_change_of_audit_event();
+{_fence("audit_event", f"nuxari_{service}", rights="select, insert")}
+"""
+
+
+def _fence(name: str, login: str, *, rights: str = "select, insert, update, delete") -> str:
     return f"""
 alter table {name} enable row level security;
 alter table {name} force row level security;
 create policy {name}_of_tenant on {name}
     using (tenant_id = current_setting('nuxari.tenant', true))
     with check (tenant_id = current_setting('nuxari.tenant', true));
-grant select, insert, update, delete on {name} to {login};
+grant {rights} on {name} to {login};
 """

@@ -81,8 +81,18 @@ def without_passwords(text: str) -> str:
     return _DSN_PASSWORD.sub(rf"\1{REDACTED}@", text)
 
 
+def names_secret(name: str) -> bool:
+    """Say whether a field of that name is bound to hold a secret."""
+    return _SECRET.search(name) is not None
+
+
+def without_secrets(text: str) -> str:
+    """Return the text with what it quotes of DSNs' passwords, Authorization headers and JWTs replaced."""
+    return _BEARER.sub(REDACTED, without_passwords(text))
+
+
 def _named(name: str, value: object, depth: int) -> object:
-    return REDACTED if _SECRET.search(name) else _clean(value, depth)
+    return REDACTED if names_secret(name) else _clean(value, depth)
 
 
 def _clean(value: object, depth: int) -> object:
@@ -123,7 +133,7 @@ def _clean_items(items: Iterable[object], depth: int) -> list[object]:
 
 
 def _text(value: str) -> str:
-    text = _BEARER.sub(REDACTED, without_passwords(value[: 2 * LONGEST_VALUE]))
+    text = without_secrets(value[: 2 * LONGEST_VALUE])
     return text if len(value) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}... [{len(value)} characters]"
 
 
