@@ -9,19 +9,43 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
-SERVICES = ("pim", "credential_governance", "monitoring")
+SERVICES = ("identity", "pim", "credential_governance", "monitoring")
 """The services, in the order they are started."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class StackSettings(BaseSettings):
-    """Where a whole stack lives: what `nuxari-security up` and the other commands read."""
+class _Outside(BaseSettings):
+    """Environment variables. A secret may also be a file, by its name, in the directory `NUXARI_SECRETS_DIR`."""
 
     model_config = SettingsConfigDict(env_prefix="NUXARI_", extra="ignore")
 
     home: Path = Path(".nuxari")
     """State, logs and secrets of this stack."""
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read secrets from files where a directory of them is named, as containers give them."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, *_secret_files(settings_cls)
+
+    @property
+    def secrets(self) -> Path:
+        """The directory of this stack's secrets, for its owner's eyes only."""
+        return _secrets_directory() or self.home / "secrets"
+
+
+class StackSettings(_Outside):
+    """Where a whole stack lives: what `nuxari-security up` and the other commands read."""
+
     host: str = "127.0.0.1"
     kafka_bootstrap_servers: str | None = None
     """An own Kafka; None starts one."""
@@ -41,11 +65,6 @@ class StackSettings(BaseSettings):
         """Kafka's bootstrap servers, own or ours, which listens on loopback alone."""
         return self.kafka_bootstrap_servers or f"127.0.0.1:{self.kafka_port}"
 
-    @property
-    def secrets(self) -> Path:
-        """The directory of this stack's secrets, for its owner's eyes only."""
-        return self.home / "secrets"
-
     def port_of(self, service: str) -> int:
         """Return the HTTP port of a service."""
         return int(getattr(self, f"{service}_port"))
@@ -55,41 +74,19 @@ class StackSettings(BaseSettings):
         return f"http://{self.host}:{self.port_of(service)}"
 
 
-class ServiceSettings(BaseSettings):
-    """What one service reads. A secret may also be a file, by its name, in the directory `NUXARI_SECRETS_DIR`."""
-
-    model_config = SettingsConfigDict(env_prefix="NUXARI_", extra="ignore")
+class ServiceSettings(_Outside):
+    """What one service reads."""
 
     kafka_bootstrap_servers: str
     database_dsn: SecretStr
     """Of the service's own login."""
     relay_dsn: SecretStr
     """Of the relay's login."""
-    home: Path = Path(".nuxari")
     host: str = "127.0.0.1"
     port: Port
     identity_url: str = "http://127.0.0.1:8101"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
-
-    @classmethod
-    @override
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read secrets from files where a directory of them is named, as containers give them."""
-        del dotenv_settings, file_secret_settings
-        return init_settings, env_settings, *_secret_files(settings_cls)
-
-    @property
-    def secrets(self) -> Path:
-        """The directory of files that hold secrets."""
-        return _secrets_directory() or self.home / "secrets"
 
 
 def _secrets_directory() -> Path | None:

@@ -22,6 +22,8 @@ app = typer.Typer(
 _COMMANDS = {
     "up": "stack",
     "status": "stack",
+    "provision": "provision",
+    "tenant": "tenant",
     "topics": "topics",
     "publish": "publish",
     "alerts": "alerts",

@@ -10,11 +10,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
-
-import psutil
+from typing import IO, TYPE_CHECKING, Any
 
 from services.stack.servers import Server
+
+if TYPE_CHECKING:
+    import psutil
 
 _FILE = "stack.json"
 _LOCK = "stack.lock"
@@ -43,6 +44,8 @@ class Process:
     @classmethod
     def of(cls, server: Server) -> Process | None:
         """Describe a server of ours; None if it does not run."""
+        import psutil  # noqa: PLC0415 - only a machine that runs a stack has it
+
         pid = server.child.pid
         if pid is None:
             return None
@@ -50,6 +53,8 @@ class Process:
 
     def found(self) -> psutil.Process | None:
         """Return this very process if it still runs."""
+        import psutil  # noqa: PLC0415 - as above
+
         try:
             process = psutil.Process(self.pid)
             is_same = abs(process.create_time() - self.started) < _SAME_START_SECONDS
@@ -59,6 +64,8 @@ class Process:
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal; nothing happens if it has ended."""
+        import psutil  # noqa: PLC0415 - as above
+
         if process := self.found():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(number)

@@ -1,0 +1,1 @@
+"""Tenants, users, roles, factors, sessions and tokens: after this, everybody else knows who is calling."""

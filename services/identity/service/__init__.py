@@ -1,0 +1,1 @@
+"""Use cases: lock, load, decide, save, announce, record; the edge opens the transaction and reads the clock."""
