@@ -7,6 +7,7 @@ import os
 import sys
 from importlib import import_module
 
+import structlog
 import typer
 from typer.exceptions import TyperException
 
@@ -29,6 +30,7 @@ _COMMANDS = {
     "alerts": "alerts",
     "simulate": "simulate",
     "ingest": "ingest",
+    "rules": "rules",
     "dlq": "dead_letters",
 }
 """The module beside this one that adds the command, by its function `register(app)`."""
@@ -61,6 +63,9 @@ def _log_to_debug_alone() -> None:
         configure(level="debug", form="console")
     else:
         logging.getLogger().addHandler(logging.NullHandler())
+        structlog.configure(
+            logger_factory=structlog.stdlib.LoggerFactory()
+        )  # it would print, amid the command's output
 
 
 def _is_debug() -> bool:

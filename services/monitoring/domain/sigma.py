@@ -1,0 +1,148 @@
+"""Sigma rules and correlations as data: what the engine evaluates, whatever file they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from services.monitoring.domain.conditions import Condition
+
+DEEPEST = 10
+"""Correlations of correlations of ...: so many levels, and no cycle."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """What every rule says about itself."""
+
+    id: str
+    """The rule's UUID, else its name, else its title."""
+    name: str | None
+    title: str
+    level: str = "informational"
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    false_positives: tuple[str, ...] = ()
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+    """What stands under the rule's key `nuxari`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSource:
+    """Where a rule looks; None is everywhere."""
+
+    category: str | None = None
+    product: str | None = None
+    service: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """A Sigma rule: what it says of one event."""
+
+    head: Head
+    logsource: LogSource
+    condition: Condition
+
+
+class Kind(StrEnum):
+    """The types of Sigma correlation rules v2.1."""
+
+    EVENT_COUNT = "event_count"
+    VALUE_COUNT = "value_count"
+    TEMPORAL = "temporal"
+    TEMPORAL_ORDERED = "temporal_ordered"
+    VALUE_SUM = "value_sum"
+    VALUE_AVG = "value_avg"
+    VALUE_PERCENTILE = "value_percentile"
+    VALUE_MEDIAN = "value_median"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """`value <operator> number`; operators are `gte`, `gt`, `lte`, `lt`, `eq`, `neq`."""
+
+    operator: str
+    number: int | float
+    fields: tuple[str, ...] = ()
+    """Whose values are counted, as tuples, or calculated with."""
+    percentile: int | None = None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Another rule, in an extended condition."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class All:
+    """All of it happened in the window."""
+
+    of: tuple[Happened, ...]
+
+
+@dataclass(frozen=True)
+class Any_:  # noqa: N801 - `Any` is taken
+    """One of it happened in the window."""
+
+    of: tuple[Happened, ...]
+
+
+@dataclass(frozen=True)
+class Never:
+    """It did not happen in the window."""
+
+    of: Happened
+
+
+Happened = Reference | All | Any_ | Never
+
+
+class WindowKind(StrEnum):
+    """How a window is laid over time; Sigma itself knows the first alone."""
+
+    SLIDING = "sliding"
+    """`(t - timespan, t]` for every event's time t."""
+    TUMBLING = "tumbling"
+    """Spans of that length that begin at multiples of it since 1970."""
+    SESSION = "session"
+    """From the first event until none came for the gap, `timespan` at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correlation:
+    """A Sigma correlation rule."""
+
+    head: Head
+    kind: Kind
+    references: tuple[str, ...]
+    """Ids of the rules that it correlates, in the order it names them."""
+    group_by: tuple[str, ...]
+    aliases: Mapping[str, Mapping[str, str]]
+    """What a field of `group_by` is called in the events of a rule, by alias and rule id."""
+    timespan: timedelta
+    condition: Bound | Happened
+    generate: bool = False
+    """Whether the rules that it correlates raise alerts of their own too."""
+    window: WindowKind = WindowKind.SLIDING
+    gap: timedelta | None = None
+    """Of a session window."""
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """Rules that belong together; every reference leads to one of them, and none in a circle."""
+
+    selections: Mapping[str, Selection]
+    correlations: Sequence[Correlation]
+    """In such an order that each comes after what it refers to."""
+
+    def raising(self) -> frozenset[str]:
+        """Return the ids of the rules that raise alerts: all but those that a correlation has taken for itself."""
+        taken = {one for rule in self.correlations if not rule.generate for one in rule.references}
+        return frozenset({*self.selections, *(rule.head.id for rule in self.correlations)} - taken)
