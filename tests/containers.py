@@ -6,12 +6,19 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from shared.embedded import kafka, postgres
 from shared.embedded.child import free_port
 
+if TYPE_CHECKING:
+    from testcontainers.core.container import DockerContainer
+
 KAFKA_IMAGE = "apache/kafka:4.3.0"
 POSTGRES_IMAGE = "postgres:18"
+
+os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
+"""Read when testcontainers is imported. Each container is removed by its context; a reaper is an image to pull."""
 
 _START_SECONDS = 60
 
@@ -43,10 +50,9 @@ def kafka_container() -> Iterator[str]:
     """Give the bootstrap servers of a Kafka in a container."""
     from testcontainers.core.container import DockerContainer
 
-    _never_pull_a_reaper()
     port = free_port()
     # root: the image's start rewrites its own settings files, which a build may have made read-only
-    container = DockerContainer(KAFKA_IMAGE, user="root").with_bind_ports(port, port)
+    container = _on_loopback(DockerContainer(KAFKA_IMAGE, user="root"), port, port)
     addresses = {
         "KAFKA_LISTENERS": f"PLAINTEXT://:{port},CONTROLLER://:9093",
         "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{port}",
@@ -63,11 +69,9 @@ def postgres_container() -> Iterator[str]:
     """Give the superuser's DSN of a PostgreSQL in a container."""
     from testcontainers.core.container import DockerContainer
 
-    _never_pull_a_reaper()
     port = free_port()
     container = (
-        DockerContainer(POSTGRES_IMAGE)
-        .with_bind_ports(5432, port)
+        _on_loopback(DockerContainer(POSTGRES_IMAGE), 5432, port)
         .with_env("POSTGRES_USER", postgres.SUPERUSER)
         .with_env("POSTGRES_PASSWORD", "made-up")
         .with_env("POSTGRES_DB", "postgres")
@@ -76,6 +80,12 @@ def postgres_container() -> Iterator[str]:
     with container:
         _wait_for(postgres.is_answering, f"127.0.0.1:{port}")
         yield f"postgresql://{postgres.SUPERUSER}:made-up@127.0.0.1:{port}/postgres"
+
+
+def _on_loopback(container: DockerContainer, inside: int, outside: int) -> DockerContainer:
+    """Open the port on this machine alone; the library's own `with_bind_ports` opens it to every network."""
+    container.ports[str(inside)] = ("127.0.0.1", outside)  # type: ignore[assignment]
+    return container
 
 
 def _engine_holds(image: str) -> bool:
@@ -87,13 +97,6 @@ def _engine_holds(image: str) -> bool:
     except docker.errors.DockerException:
         return False
     return True
-
-
-def _never_pull_a_reaper() -> None:
-    """Containers are removed at the end of the session; the image of the library's reaper is not there."""
-    from testcontainers.core.config import testcontainers_config
-
-    testcontainers_config.ryuk_disabled = True
 
 
 def _wait_for(answers: Callable[[str], bool], address: str) -> None:
