@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
-import rfc8785
 
 from shared.persistence.audit_log import GENESIS, Entry, kept, plain
 from shared.persistence.database import Transaction
@@ -131,14 +130,14 @@ async def verify(transaction: Transaction, *, after: Link = START, at_most: int 
         after: the place before the first entry that is checked; an entry that does not continue it is a broken one.
         at_most: entries; None for all.
     """
-    link = after
-    stop = None if at_most is None else after.sequence + at_most
-    while entries := await _after(transaction, link.sequence, stop):
+    link, left = after, at_most
+    while entries := await _after(transaction, link.sequence, at_most=left):
         for entry in entries:
             if not _follows(entry, link):
                 return _verdict(after, link, broken_at=link.sequence + 1)
             link = Link(entry.sequence, entry.hash)
-    return _verdict(after, link, complete=link.sequence != stop)
+        left = None if left is None else left - len(entries)
+    return _verdict(after, link, complete=left != 0)
 
 
 def _verdict(after: Link, last: Link, *, broken_at: int | None = None, complete: bool = True) -> Verdict:
@@ -148,7 +147,7 @@ def _verdict(after: Link, last: Link, *, broken_at: int | None = None, complete:
 def _follows(entry: Entry, link: Link) -> bool:
     try:
         digest = entry.digest()
-    except rfc8785.CanonicalizationError:  # nothing that was ever written: a number or a text that has no such form
+    except ValueError:  # nothing that was ever written: a number, a text or a time that has no canonical form
         return False
     return (
         entry.sequence == link.sequence + 1
@@ -161,14 +160,12 @@ def _kept(text: str | None) -> str | None:
     return None if text is None else kept(text)
 
 
-async def _after(transaction: Transaction, sequence: int, stop: int | None) -> Sequence[Entry]:
+async def _after(transaction: Transaction, sequence: int, *, at_most: int | None) -> Sequence[Entry]:
     rows = await transaction.fetch(
-        f"select {_COLUMNS} from audit_event where tenant_id = $1 and sequence > $2"  # noqa: S608 - constants
-        " and ($3::bigint is null or sequence <= $3) order by sequence limit $4",
+        f"select {_COLUMNS} from audit_event where tenant_id = $1 and sequence > $2 order by sequence limit $3",  # noqa: S608
         transaction.tenant_id,
         sequence,
-        stop,
-        _AT_ONCE,
+        _AT_ONCE if at_most is None else min(_AT_ONCE, at_most),
     )
     return [_entry(row) for row in rows]
 

@@ -25,6 +25,11 @@ class Cause:
     correlation_id: str | None = None
     event: Event | None = None
 
+    @property
+    def correlation(self) -> str | None:
+        """What belongs together: what the event belongs to, or the event itself, or the request."""
+        return self.correlation_id if self.event is None else self.event.correlationid or self.event.id
+
 
 def facts_of(observed: contract.CredentialObserved) -> Facts:
     """Return what the source says of the credential."""
@@ -119,7 +124,7 @@ def _envelope(
         "subject": credential.credential_id,
         "tenantid": tenant_id,
         "actorid": cause.actor_id,
-        "correlationid": _correlation(cause),
+        "correlationid": cause.correlation,
         "causationid": cause.event.id if cause.event is not None else None,
     }
 
@@ -128,9 +133,3 @@ def _id(cls: type[Event], credential: Credential, cause: Cause) -> str:
     if cause.event is None:
         return uuid7()
     return derived_id(*cause.event.identity, cause.event.tenantid, credential.credential_id, event_type(cls))
-
-
-def _correlation(cause: Cause) -> str | None:
-    if cause.event is None:
-        return cause.correlation_id
-    return cause.event.correlationid or cause.event.id

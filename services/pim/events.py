@@ -24,6 +24,11 @@ class Cause:
     correlation_id: str | None = None
     event: Event | None = None
 
+    @property
+    def correlation(self) -> str | None:
+        """What belongs together: what the event belongs to, or the event itself, or the request."""
+        return self.correlation_id if self.event is None else self.event.correlationid or self.event.id
+
 
 def eligibility_granted(eligibility: Eligibility, *, tenant_id: str, cause: Cause) -> pim.EligibilityGranted:
     """Return the announcement that a user may activate a role."""
@@ -121,15 +126,9 @@ def _envelope(
         "subject": user_id,
         "tenantid": tenant_id,
         "actorid": cause.actor_id,
-        "correlationid": _correlation(cause),
+        "correlationid": cause.correlation,
         "causationid": cause.event.id if cause.event is not None else None,
     }
-
-
-def _correlation(cause: Cause) -> str | None:
-    if cause.event is None:
-        return cause.correlation_id
-    return cause.event.correlationid or cause.event.id
 
 
 def _eligibility(eligibility: Eligibility) -> dict[str, Any]:

@@ -29,7 +29,9 @@ LONGEST_TEXT = 2048
 DEEPEST = 16
 """Levels of lists and mappings that are kept; what has more may also contain itself."""
 
-_ENTER = "select set_config('nuxari.tenant', $1, true), pg_advisory_xact_lock(hashtextextended('audit_event ' || $1, 0))"
+_ENTER = (
+    "select set_config('nuxari.tenant', $1, true), pg_advisory_xact_lock(hashtextextended('audit_event ' || $1, 0))"
+)
 _HEAD = "select sequence, hash from audit_event where tenant_id = $1 order by sequence desc limit 1"
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 """NUL, and halves of surrogate pairs."""
@@ -37,13 +39,14 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _INSERT = """
 insert into audit_event (tenant_id, sequence, at, actor_id, action, target, outcome, detail, reason, policy,
     ip, session_id, correlation_id, previous_hash, hash)
-select $1, sequence, at, actor_id, action, target, outcome, detail, reason, policy, ip, session_id, correlation_id,
-    previous_hash, hash
-from unnest($2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[], $8::jsonb[], $9::text[],
-    $10::jsonb[], $11::text[], $12::text[], $13::text[], $14::bytea[], $15::bytea[])
-as row(sequence, at, actor_id, action, target, outcome, detail, reason, policy, ip, session_id, correlation_id,
-    previous_hash, hash)
+select $1, $2::bigint + n, at::timestamptz, actor_id, action, target, outcome, detail::jsonb, reason, policy::jsonb,
+    ip, session_id, correlation_id, decode(previous_hash, 'hex'), decode(hash, 'hex')
+from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+    $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[]) with ordinality
+as row(at, actor_id, action, target, outcome, detail, reason, policy, ip, session_id, correlation_id,
+    previous_hash, hash, n)
 """
+"""Arrays of text alone: of others asyncpg first asks PostgreSQL for their types, while the chain is locked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,8 +164,9 @@ async def append(connection: asyncpg.pool.PoolConnectionProxy[Any], entries: Seq
     for tenant_id, of_tenant in groupby(sorted(entries, key=by_tenant), key=by_tenant):
         await connection.execute(_ENTER, tenant_id)
         head = await connection.fetchrow(_HEAD, tenant_id)
-        chain = _chained(of_tenant, sequence=head["sequence"] if head else 0, hash=head["hash"] if head else GENESIS)
-        await connection.execute(_INSERT, tenant_id, *map(list, zip(*map(_row, chain), strict=True)))
+        sequence, hash_ = (head["sequence"], head["hash"]) if head else (0, GENESIS)
+        rows = [_row(entry) for entry in _chained(of_tenant, sequence=sequence, hash=hash_)]
+        await connection.execute(_INSERT, tenant_id, sequence, *map(list, zip(*rows, strict=True)))
 
 
 def _chained(entries: Any, *, sequence: int, hash: bytes) -> list[Entry]:  # noqa: A002, ANN401 - as the column is named
@@ -176,8 +180,7 @@ def _chained(entries: Any, *, sequence: int, hash: bytes) -> list[Entry]:  # noq
 
 def _row(entry: Entry) -> tuple[object, ...]:
     return (
-        entry.sequence,
-        entry.at,
+        _time(entry.at),
         entry.actor_id,
         entry.action,
         entry.target,
@@ -188,8 +191,8 @@ def _row(entry: Entry) -> tuple[object, ...]:
         entry.ip,
         entry.session_id,
         entry.correlation_id,
-        entry.previous_hash,
-        entry.hash,
+        entry.previous_hash.hex(),
+        entry.hash.hex(),
     )
 
 

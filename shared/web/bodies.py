@@ -87,8 +87,14 @@ def _declared(headers: Headers) -> int:
 
 
 def _nul_in(value: object) -> bool:
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, dict):
-        return any(_nul_in(part) for pair in value.items() for part in pair)
-    return isinstance(value, list) and any(_nul_in(item) for item in value)
+    """Look without recursion: a body may have more levels than Python calls."""
+    parts = [value]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, str) and "\0" in part:
+            return True
+        if isinstance(part, dict):
+            parts += [*part.keys(), *part.values()]
+        elif isinstance(part, list):
+            parts += part
+    return False

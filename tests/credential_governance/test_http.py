@@ -257,5 +257,5 @@ async def test_every_operation_is_described_as_guarded(app: FastAPI) -> None:
     operations = {
         f"{method} {path}": operation for path, methods in paths.items() for method, operation in methods.items()
     }
-    assert len(operations) == 4
+    assert len(operations) == 6
     assert all(operation["security"] == [{"access_token": []}] for operation in operations.values())

@@ -84,3 +84,19 @@ async def test_signals_stay_with_the_service():
     stop.set()
     await server
     assert during == before
+
+
+async def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head():
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"the body"})
+
+    port, stop = free_port(), asyncio.Event()
+    server = asyncio.create_task(serve(app, port=port, stop=stop))
+    await accepting(port)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answers = [await client.get(f"http://127.0.0.1:{port}/") for _ in range(20)]
+    stop.set()
+    await server
+
+    assert min(answer.elapsed for answer in answers) < timedelta(milliseconds=30)

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from nuxari_events.credentials import CredentialKind
+from nuxari_events.envelope import Timestamp
 from pydantic import StringConstraints
 
-from services.credential_governance.api.views import CredentialPage, CredentialView, UtcTime
+from services.credential_governance.api.views import CredentialPage, CredentialView
 from services.credential_governance.domain.errors import Refusal
 from services.credential_governance.domain.model import Credential, Facts, State
 from services.credential_governance.service import credentials as service
@@ -55,8 +56,8 @@ class RegisterRequest(RequestModel):
     name: Line
     kind: CredentialKind
     owner_id: Line
-    issued_at: UtcTime
-    expires_at: UtcTime | None = None
+    issued_at: Timestamp
+    expires_at: Timestamp | None = None
     notes: Annotated[str, StringConstraints(max_length=2048)] = ""
 
 
@@ -83,7 +84,7 @@ def _reading(routes: APIRouter, database: Database, clock: Clock) -> None:
         orphaned: Annotated[bool | None, Query(description="Only those without their owner, or others.")] = None,
         owner_id: Annotated[str | None, Query(pattern=_ID, description="Who answers for it, or did last.")] = None,
         kind: CredentialKind | None = None,
-        expires_before: UtcTime | None = None,
+        expires_before: Timestamp | None = None,
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> CredentialPage:

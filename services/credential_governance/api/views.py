@@ -1,35 +1,13 @@
-"""What the service shows of a credential over HTTP, and how it reads times."""
+"""What the service shows of a credential over HTTP."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
-from typing import Annotated
+from datetime import datetime
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator
+from pydantic import BaseModel
 
 from services.credential_governance.domain.expiry import ExpiryBand
 from services.credential_governance.domain.model import Credential, State
-
-_RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}")
-
-
-def _is_written_out(value: object) -> object:
-    """Refuse numbers, which would be taken for seconds since 1970."""
-    if isinstance(value, datetime) or (isinstance(value, str) and _RFC_3339.match(value)):
-        return value
-    raise ValueError("a time is written as in 2026-03-02T12:00:00Z")
-
-
-def _in_utc(value: datetime) -> datetime:
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("the time must lie in the years 1 to 9999 in UTC") from None
-
-
-UtcTime = Annotated[AwareDatetime, BeforeValidator(_is_written_out), AfterValidator(_in_utc)]
-"""RFC 3339 with an offset; kept in UTC."""
 
 
 class CredentialView(BaseModel):

@@ -15,13 +15,13 @@ from services.credential_governance.domain.model import Credential, Facts
 from services.credential_governance.domain.plaintext import looks_like_secret
 from services.credential_governance.service import expiry
 from services.credential_governance.service.acting import Acting, because_of
-from services.credential_governance.service.record import outcome_of, record
+from services.credential_governance.service.record import record
 from services.credential_governance.store import credentials as store
 from services.credential_governance.store import people
 from shared.persistence.database import Transaction
 
 NOT_REGISTERED = "unregistered"
-"""Subject of a refused registration in the audit log: what was sent may be a secret, so none of it is written."""
+"""Target, in the audit log, of what is refused about no known credential: what was sent may be a secret."""
 
 NOT_FOUND = Refusal("not-found", "there is no such credential")
 
@@ -41,12 +41,12 @@ async def register(
         await _begin(transaction, decision, acting=acting, at=at)
     await record(
         transaction,
-        "credential.register",
-        subject=decision.credential_id if isinstance(decision, Credential) else NOT_REGISTERED,
-        outcome=outcome_of(decision),
+        "register",
+        target=decision.credential_id if isinstance(decision, Credential) else NOT_REGISTERED,
+        decision=decision,
         acting=acting,
         at=at,
-        facts={"kind": facts.kind, "owner_id": owner.user_id if owner else None},
+        facts={"kind": facts.kind, "owner_id": owner.user_id if owner else None, "expires_at": facts.expires_at},
     )
     return decision
 
@@ -67,7 +67,7 @@ async def observe(transaction: Transaction, event: CredentialObserved, *, at: da
     after = rules.observe(known, facts, credential_id=credential_id, owner=owner, seen_at=event.time, at=at)
     if after is not None and known is None:
         await _begin(transaction, after, acting=because_of(event), at=at)
-        await _record_observation(transaction, after, event, act="credential.discover", at=at)
+        await _record_observation(transaction, after, event, act="discover", at=at)
     elif after is not None and known is not None:
         await _refresh(transaction, known, after, event, at=at)
 
@@ -81,20 +81,21 @@ async def assign(
     """
     owner = await people.held_still(transaction, owner_id)
     credential = await store.locked(transaction, credential_id)
-    if credential is None:
-        return NOT_FOUND
-    decision = rules.assign(credential, owner, at=at)
+    decision = rules.assign(credential, owner, at=at) if credential else NOT_FOUND
     if isinstance(decision, Credential):
         await store.save(transaction, decision)
         _announce_owner(transaction, decision, acting=acting, at=at)
     await record(
         transaction,
-        "credential.assign_owner",
-        subject=credential_id,
-        outcome=outcome_of(decision),
+        "assign_owner",
+        target=credential_id if credential or not looks_like_secret(credential_id) else NOT_REGISTERED,
+        decision=decision,
         acting=acting,
         at=at,
-        facts={"owner_id": owner.user_id if owner else None, "former_owner_id": credential.owner_id},
+        facts={
+            "owner_id": owner.user_id if owner else None,
+            "former_owner_id": credential.owner_id if credential else None,
+        },
     )
     return decision
 
@@ -113,12 +114,14 @@ async def _refresh(
 ) -> None:
     await store.save(transaction, after)
     acting = because_of(event)
-    if not after.says_the_same_as(before):
+    is_news, has_other_owner = not after.says_the_same_as(before), after.owner_id != before.owner_id
+    if is_news:
         tenant_id = transaction.tenant_id or ""
         transaction.announce(events.registered(after, tenant_id=tenant_id, cause=acting.cause, at=at))
-        await _record_observation(transaction, after, event, act="credential.refresh", at=at)
-    if after.owner_id != before.owner_id:
+    if has_other_owner:
         _announce_owner(transaction, after, acting=acting, at=at)
+    if is_news or has_other_owner:
+        await _record_observation(transaction, after, event, act="refresh", at=at)
     if after.validity != before.validity:
         await _watch_anew(transaction, after)
 
@@ -144,9 +147,9 @@ async def _record_observation(
     await record(
         transaction,
         act,
-        subject=credential.credential_id,
-        outcome=outcome_of(credential),
+        target=credential.credential_id,
+        decision=credential,
         acting=because_of(event),
         at=at,
-        facts={"kind": credential.kind, "owner_id": credential.owner_id, "source": event.source},
+        facts={"kind": credential.kind, "owner_id": credential.owner_id, "expires_at": credential.validity.expires_at},
     )

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from services.credential_governance import events
 from services.credential_governance.domain import rules
 from services.credential_governance.domain.model import Credential
+from services.credential_governance.service.acting import BY_THE_CLOCK
+from services.credential_governance.service.record import record
 from services.credential_governance.store import credentials as store
 from shared import due
 from shared.persistence.database import Transaction
@@ -50,4 +52,13 @@ async def _announced(transaction: Transaction, credential: Credential, *, at: da
         return credential
     if await store.cross(transaction, credential, band=band, at=at):
         transaction.announce(events.band_crossed(credential, band, tenant_id=transaction.tenant_id or "", at=at))
+        await record(
+            transaction,
+            "cross_expiry_band",
+            target=credential.credential_id,
+            decision=band,
+            acting=BY_THE_CLOCK,
+            at=at,
+            facts={"band": band, "expires_at": credential.validity.expires_at},
+        )
     return replace(credential, last_band=band)

@@ -8,9 +8,9 @@ from nuxari_events.envelope import Event
 from nuxari_events.identity import UserActivated, UserDeactivated, UserInvited
 
 from services.credential_governance import events
-from services.credential_governance.domain.model import UserStatus
-from services.credential_governance.service.acting import because_of
-from services.credential_governance.service.record import DONE, record
+from services.credential_governance.domain.model import Credential, UserStatus
+from services.credential_governance.service.acting import Acting, because_of
+from services.credential_governance.service.record import record
 from services.credential_governance.store import credentials, people
 from shared.persistence.database import Transaction
 
@@ -36,12 +36,12 @@ async def learn(transaction: Transaction, event: Event, *, at: datetime) -> None
 
 
 async def orphan_all(transaction: Transaction, event: UserDeactivated, *, at: datetime) -> None:
-    """Orphan every credential of the user and announce each.
+    """Orphan every credential of the user, announce and record each.
 
     The user's row is locked first: whoever takes ownership at the same time either sees the deactivation or is seen.
     If a later reactivation is known already, only what was the user's before the deactivation is orphaned.
     """
-    user_id, since = event.data.user_id, event.time
+    user_id, since, acting = event.data.user_id, event.time, because_of(event)
     is_latest = await people.note_status(transaction, user_id, status=UserStatus.DEACTIVATED, at=since)
     count, more = 0, True
     while more:
@@ -49,14 +49,27 @@ async def orphan_all(transaction: Transaction, event: UserDeactivated, *, at: da
             transaction, user_id, at=since, owned_before=None if is_latest else since, limit=PAGE
         )
         for credential in page:
-            transaction.announce(events.orphaned(credential, tenant_id=event.tenantid, cause=because_of(event).cause))
+            transaction.announce(events.orphaned(credential, tenant_id=event.tenantid, cause=acting.cause))
+            await _record(transaction, credential, acting=acting, at=at)
         count, more = count + len(page), len(page) == PAGE
     await record(
         transaction,
-        "credential.orphan_all",
-        subject=user_id,
-        outcome=DONE,
-        acting=because_of(event),
+        "orphan_all",
+        target=user_id,
+        decision=count,
+        acting=acting,
         at=at,
-        facts={"credentials": count, "deactivated_at": since.isoformat()},
+        facts={"count": count, "deactivated_at": since},
+    )
+
+
+async def _record(transaction: Transaction, credential: Credential, *, acting: Acting, at: datetime) -> None:
+    await record(
+        transaction,
+        "orphan",
+        target=credential.credential_id,
+        decision=credential,
+        acting=acting,
+        at=at,
+        facts={"former_owner_id": credential.former_owner_id, "orphaned_at": credential.orphaned_at},
     )

@@ -7,25 +7,30 @@ from datetime import datetime
 
 from services.credential_governance.domain.errors import Refusal
 from services.credential_governance.service.acting import Acting
+from shared import audit
 from shared.persistence.database import Transaction
-
-DONE = "done"
-"""Outcome of what was decided as asked; a refusal's outcome is its code."""
-
-
-def outcome_of(decision: object) -> str:
-    """Return the outcome that a decision is recorded with."""
-    return decision.code if isinstance(decision, Refusal) else DONE
 
 
 async def record(
     transaction: Transaction,
     action: str,
     *,
-    subject: str,
-    outcome: str,
+    target: str,
+    decision: object,
     acting: Acting,
     at: datetime,
     facts: Mapping[str, object],
 ) -> None:
-    """Append one decision to the tenant's audit log."""
+    """Append one decision to the tenant's audit log; a refusal is recorded under its code."""
+    await audit.record(
+        transaction,
+        at=at,
+        actor_id=acting.actor_id,
+        action=f"credential.{action}",
+        target=target,
+        detail={**facts, **acting.origin},
+        outcome=decision.code if isinstance(decision, Refusal) else audit.DONE,
+        ip=acting.address,
+        session_id=acting.session_id,
+        correlation_id=acting.cause.correlation,
+    )

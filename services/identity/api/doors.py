@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request
 from pydantic import Field, StringConstraints
 
 from services.identity.api import edge
@@ -24,6 +24,10 @@ from shared.web.rate import RateLimit
 Open = Depends(Public())
 
 Presented = Annotated[str, StringConstraints(max_length=256)]
+
+
+TenantInPath = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+"""No token names the tenant here, so its id is checked: lower-case letters, digits and hyphens."""
 
 
 class SignInRequest(RequestModel):
@@ -54,7 +58,7 @@ def router(tools: Edge) -> APIRouter:
     by_account = RateLimit(tries=10, every=timedelta(seconds=6))
 
     @routes.post("/tenants/{tenant_id}/sessions", status_code=201)
-    async def sign_in(request: Request, tenant_id: edge.IdInPath, body: SignInRequest) -> TokenView:
+    async def sign_in(request: Request, tenant_id: TenantInPath, body: SignInRequest) -> TokenView:
         """Begin a session with a password, and a code where a second factor is enrolled."""
         at = tools.clock.now()
         email = credentials.normal_email(body.email) or ""

@@ -19,7 +19,7 @@ from services.identity.service.record import record
 from services.identity.service.sign_ins import report_sign_in, stranger
 from services.identity.service.tokens import Grant
 from services.identity.store import sessions as store
-from services.identity.store import users
+from services.identity.store import tenants, users
 from shared.persistence.database import Transaction
 
 IDLE = timedelta(hours=12)
@@ -52,7 +52,12 @@ class Attempt:
 async def sign_in(
     transaction: Transaction, attempt: Attempt, *, seal: Seal, acting: Acting, at: datetime
 ) -> Grant | Refusal:
-    """Begin a session. Decided under the user's lock: of many guesses at once no more than five count."""
+    """Begin a session. Decided under the user's lock: of many guesses at once no more than five count.
+
+    A tenant that does not exist has no log and no stream: the attempt is refused as any other and kept nowhere.
+    """
+    if await tenants.found(transaction) is None:
+        return WRONG
     known = await users.with_email(transaction, attempt.email)
     user = await users.locked(transaction, known.user_id) if known else None
     failure = await _failure(transaction, user, attempt, seal=seal, acting=acting, at=at)

@@ -9,10 +9,12 @@ from fastapi import APIRouter
 from services.pim.api import activations, eligibilities, own, role_settings
 from shared.clock import Clock
 from shared.persistence.database import Database
+from shared.web.audit_log import audit_routes
 
 PREFIX = "/v1/tenants/{tenant_id}/pim"
 
 
 def routers(*, database: Database, clock: Clock) -> Sequence[APIRouter]:
     """Return every router of the service."""
-    return [module.router(PREFIX, database, clock) for module in (eligibilities, activations, own, role_settings)]
+    modules = (eligibilities, activations, own, role_settings)
+    return [*(module.router(PREFIX, database, clock) for module in modules), audit_routes(PREFIX, database)]

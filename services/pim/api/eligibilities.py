@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
+from nuxari_events.envelope import Timestamp
 from nuxari_events.roles import Role
-from pydantic import AwareDatetime
 
 from services.pim.api import edge
 from services.pim.api.views import EligibilityView, Page
@@ -35,8 +35,8 @@ class GrantRequest(RequestModel):
     user_id: edge.UserId
     role: Role
     reason: edge.Reason
-    starts_at: AwareDatetime | None = None
-    ends_at: AwareDatetime | None = None
+    starts_at: Timestamp | None = None
+    ends_at: Timestamp | None = None
 
 
 class RevokeRequest(RequestModel):

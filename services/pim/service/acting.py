@@ -31,6 +31,11 @@ class Acting:
         """What the announcements of this act name as their cause."""
         return Cause(actor_id=self.actor_id, correlation_id=self.correlation_id, event=self.event)
 
+    @property
+    def origin(self) -> dict[str, str]:
+        """The event that made this act necessary, for the audit log; empty if none did."""
+        return {} if self.event is None else {"causation_id": self.event.id, "causation_source": self.event.source}
+
 
 def because_of(event: Event) -> Acting:
     """Return the act that an event of another service makes necessary."""

@@ -10,9 +10,9 @@ from nuxari_events.ids import uuid7
 from services.pim import events
 from services.pim.domain import rules
 from services.pim.domain.errors import Refusal
-from services.pim.domain.model import Activation, ActivationState, EndReason
+from services.pim.domain.model import Activation, ActivationState, Eligibility, EndReason
 from services.pim.service.acting import BY_THE_CLOCK, Acting
-from services.pim.service.record import DONE, outcome_of, record
+from services.pim.service.record import record
 from services.pim.service.role_settings import policy_of, settings_of
 from services.pim.store import activations as store
 from services.pim.store import eligibilities, people
@@ -54,13 +54,14 @@ async def activate(
         await _begin(transaction, decision, acting=acting)
     await record(
         transaction,
-        "pim.activation.activate",
-        subject=decision.activation_id if isinstance(decision, Activation) else wish.eligibility_id,
-        outcome=outcome_of(decision),
+        "activation.activate",
+        target=decision.activation_id if isinstance(decision, Activation) else wish.eligibility_id,
+        decision=decision,
         policy=policy_of(settings) if settings else None,
         acting=acting,
         at=at,
-        facts={"user_id": wish.user_id, "eligibility_id": wish.eligibility_id, "reason": wish.justification.strip()},
+        facts=_asked(wish, eligibility, decision),
+        reason=wish.justification.strip(),
     )
     return decision
 
@@ -72,7 +73,7 @@ async def withdraw(
     await people.locked(transaction, user_id)
     activation = await store.found(transaction, activation_id)
     if activation is None or activation.user_id != user_id:
-        return NOT_FOUND
+        return await _not_found(transaction, activation_id, act="withdraw", acting=acting, at=at)
     decision = _early_end(activation, reason=EndReason.WITHDRAWN, acting=acting, at=at)
     return await _ended(transaction, activation, decision, act="withdraw", acting=acting, at=at)
 
@@ -83,7 +84,7 @@ async def revoke(
     """End somebody else's activation at once."""
     activation = await store.found(transaction, activation_id)
     if activation is None:
-        return NOT_FOUND
+        return await _not_found(transaction, activation_id, act="revoke", acting=acting, at=at, note=reason)
     await people.locked(transaction, activation.user_id)
     activation = await store.found(transaction, activation_id) or activation
     decision = _revocation(activation, acting=acting, at=at)
@@ -120,7 +121,7 @@ async def close(
     others = await store.open_of(transaction, ended[0].user_id)
     for activation in ended:
         await _announce_end(transaction, activation, others=others, acting=acting, note=note)
-        await _record_end(transaction, activation, DONE, act=act, acting=acting, at=at, note=note)
+        await _record_end(transaction, activation, activation, act=act, acting=acting, at=at, note=note)
 
 
 async def _begin(transaction: Transaction, activation: Activation, *, acting: Acting) -> None:
@@ -148,8 +149,7 @@ async def _ended(
     if isinstance(decision, Activation):
         await close(transaction, [decision], acting=acting, at=at, act=act, note=note)
     else:
-        outcome = outcome_of(decision)
-        await _record_end(transaction, activation, outcome, act=act, acting=acting, at=at, note=note)
+        await _record_end(transaction, activation, decision, act=act, acting=acting, at=at, note=note)
     return decision
 
 
@@ -189,7 +189,7 @@ async def _announce_end(
 async def _record_end(
     transaction: Transaction,
     activation: Activation,
-    outcome: str,
+    decision: Activation | Refusal,
     *,
     act: str,
     acting: Acting,
@@ -198,11 +198,45 @@ async def _record_end(
 ) -> None:
     await record(
         transaction,
-        f"pim.activation.{act}",
-        subject=activation.activation_id,
-        outcome=outcome,
+        f"activation.{act}",
+        target=activation.activation_id,
+        decision=decision,
         policy=activation.policy,
         acting=acting,
         at=at,
-        facts={"user_id": activation.user_id, "role": activation.role, "reason": note},
+        facts={
+            "user_id": activation.user_id,
+            "role": activation.role,
+            "ended_at": activation.end.at if activation.end else None,
+        },
+        reason=note,
     )
+
+
+async def _not_found(
+    transaction: Transaction, activation_id: str, *, act: str, acting: Acting, at: datetime, note: str | None = None
+) -> Refusal:
+    """Record who asked for what is not there, or not theirs."""
+    await record(
+        transaction,
+        f"activation.{act}",
+        target=activation_id,
+        decision=NOT_FOUND,
+        acting=acting,
+        at=at,
+        facts={},
+        reason=note,
+    )
+    return NOT_FOUND
+
+
+def _asked(
+    wish: rules.ActivationWish, eligibility: Eligibility | None, decision: Activation | Refusal
+) -> dict[str, object]:
+    return {
+        "user_id": wish.user_id,
+        "eligibility_id": wish.eligibility_id,
+        "role": eligibility.role if eligibility else None,
+        "duration_seconds": wish.duration,
+        "ends_at": decision.ends_at if isinstance(decision, Activation) else None,
+    }

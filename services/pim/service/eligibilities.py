@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from nuxari_events.ids import uuid7
@@ -12,7 +13,7 @@ from services.pim.domain.errors import Refusal
 from services.pim.domain.model import Eligibility, EligibilityEndReason, EndReason
 from services.pim.service import activations
 from services.pim.service.acting import BY_THE_CLOCK, Acting
-from services.pim.service.record import outcome_of, record
+from services.pim.service.record import record
 from services.pim.service.role_settings import policy_of, settings_of
 from services.pim.store import activations as activation_store
 from services.pim.store import eligibilities as store
@@ -43,8 +44,8 @@ async def grant(transaction: Transaction, wish: rules.Grant, *, acting: Acting, 
         transaction,
         "grant",
         decision,
-        role=wish.role,
-        user_id=wish.user_id,
+        target=decision.eligibility_id if isinstance(decision, Eligibility) else wish.user_id,
+        facts={"user_id": wish.user_id, "role": wish.role, "starts_at": wish.starts_at, "ends_at": wish.ends_at},
         acting=acting,
         at=at,
         reason=wish.reason,
@@ -58,15 +59,14 @@ async def revoke(
     """Take the eligibility back and end, in the same breath, what was activated through it."""
     eligibility = await store.found(transaction, eligibility_id)
     if eligibility is None:
-        return NOT_FOUND
+        return await _not_found(transaction, eligibility_id, acting=acting, at=at, reason=reason)
     await people.locked(transaction, eligibility.user_id)
     decision = _revocation(await store.found(transaction, eligibility_id), acting=acting, at=at)
     if isinstance(decision, Eligibility):
         await close(transaction, decision, acting=acting, at=at, act="revoke", reason=reason)
         await _end_what_rests_on(decision, transaction, acting=acting, at=at)
     else:
-        role, user_id = eligibility.role, eligibility.user_id
-        await _record(transaction, "revoke", decision, role=role, user_id=user_id, acting=acting, at=at, reason=reason)
+        await _record_end(transaction, eligibility, decision, act="revoke", acting=acting, at=at, reason=reason)
     return decision
 
 
@@ -90,7 +90,7 @@ async def close(
     await store.save_end(transaction, ended)
     tenant_id = transaction.tenant_id or ""
     transaction.announce(events.eligibility_ended(ended, tenant_id=tenant_id, cause=acting.cause))
-    await _record(transaction, act, ended, role=ended.role, user_id=ended.user_id, acting=acting, at=at, reason=reason)
+    await _record_end(transaction, ended, ended, act=act, acting=acting, at=at, reason=reason)
 
 
 async def _begin(transaction: Transaction, eligibility: Eligibility, *, acting: Acting) -> None:
@@ -123,25 +123,62 @@ async def _end_what_rests_on(
     await activations.close(transaction, ended, acting=acting, at=at, note="the eligibility was revoked")
 
 
+async def _record_end(
+    transaction: Transaction,
+    eligibility: Eligibility,
+    decision: Eligibility | Refusal,
+    *,
+    act: str,
+    acting: Acting,
+    at: datetime,
+    reason: str | None,
+) -> None:
+    facts = {
+        "user_id": eligibility.user_id,
+        "role": eligibility.role,
+        "ended_at": eligibility.end.at if eligibility.end else None,
+    }
+    target = eligibility.eligibility_id
+    await _record(transaction, act, decision, target=target, facts=facts, acting=acting, at=at, reason=reason)
+
+
 async def _record(
     transaction: Transaction,
     act: str,
     decision: Eligibility | Refusal,
     *,
-    role: str,
-    user_id: str,
+    target: str,
+    facts: Mapping[str, object],
     acting: Acting,
     at: datetime,
-    reason: str | None = None,
+    reason: str | None,
 ) -> None:
-    subject = decision.eligibility_id if isinstance(decision, Eligibility) else user_id
+    """Record it with the settings of the role, which say what the eligibility is worth."""
     await record(
         transaction,
-        f"pim.eligibility.{act}",
-        subject=subject,
-        outcome=outcome_of(decision),
-        policy=policy_of(await settings_of(transaction, role)),
+        f"eligibility.{act}",
+        target=target,
+        decision=decision,
+        policy=policy_of(await settings_of(transaction, str(facts["role"]))),
         acting=acting,
         at=at,
-        facts={"user_id": user_id, "role": role, "reason": reason},
+        facts=facts,
+        reason=reason,
     )
+
+
+async def _not_found(
+    transaction: Transaction, eligibility_id: str, *, acting: Acting, at: datetime, reason: str
+) -> Refusal:
+    """Record who asked for what is not there."""
+    await record(
+        transaction,
+        "eligibility.revoke",
+        target=eligibility_id,
+        decision=NOT_FOUND,
+        acting=acting,
+        at=at,
+        facts={},
+        reason=reason,
+    )
+    return NOT_FOUND

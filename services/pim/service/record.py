@@ -8,26 +8,34 @@ from datetime import datetime
 from services.pim.domain.errors import Refusal
 from services.pim.domain.model import PolicyUsed
 from services.pim.service.acting import Acting
+from shared import audit
 from shared.persistence.database import Transaction
 
-DONE = "done"
-"""Outcome of what was decided as asked; a refusal's outcome is its code."""
 
-
-def outcome_of(decision: object) -> str:
-    """Return the outcome that a decision is recorded with."""
-    return decision.code if isinstance(decision, Refusal) else DONE
-
-
-async def record(
+async def record(  # noqa: PLR0913 - a decision has that many facts
     transaction: Transaction,
     action: str,
     *,
-    subject: str,
-    outcome: str,
-    policy: PolicyUsed | None,
+    target: str,
+    decision: object,
     acting: Acting,
     at: datetime,
     facts: Mapping[str, object],
+    policy: PolicyUsed | None = None,
+    reason: str | None = None,
 ) -> None:
-    """Append one decision to the tenant's audit log."""
+    """Append one decision to the tenant's audit log; a refusal is recorded under its code."""
+    await audit.record(
+        transaction,
+        at=at,
+        actor_id=acting.actor_id,
+        action=f"pim.{action}",
+        target=target,
+        detail={**facts, **acting.origin},
+        outcome=decision.code if isinstance(decision, Refusal) else audit.DONE,
+        reason=reason,
+        policy=None if policy is None else {"version": policy.version, "digest": policy.digest},
+        ip=acting.address,
+        session_id=acting.session_id,
+        correlation_id=acting.cause.correlation,
+    )

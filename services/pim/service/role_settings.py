@@ -13,7 +13,7 @@ from services.pim.domain.errors import Refusal
 from services.pim.domain.model import PolicyUsed
 from services.pim.domain.role_settings import RoleSettings, change, default_settings
 from services.pim.service.acting import Acting
-from services.pim.service.record import outcome_of, record
+from services.pim.service.record import record
 from services.pim.store import role_settings as store
 from shared.persistence.database import Transaction
 
@@ -27,6 +27,14 @@ class Change:
     maximum_duration: timedelta
     justification_length: int
     mfa_required: bool
+
+    def document(self) -> dict[str, object]:
+        """Return them for the audit log."""
+        return {
+            "maximum_duration_seconds": self.maximum_duration,
+            "justification_length": self.justification_length,
+            "mfa_required": self.mfa_required,
+        }
 
 
 def policy_of(settings: RoleSettings) -> PolicyUsed:
@@ -51,13 +59,13 @@ async def tighten(
         decision = STALE
     await record(
         transaction,
-        "pim.role_settings.change",
-        subject=role,
-        outcome=outcome_of(decision),
+        "role_settings.change",
+        target=role,
+        decision=decision,
         policy=policy_of(decision if isinstance(decision, RoleSettings) else old),
         acting=acting,
         at=at,
-        facts={"before": old.document()},
+        facts={"before": old.document(), "asked": wish.document()},
     )
     return decision
 

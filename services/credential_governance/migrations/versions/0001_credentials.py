@@ -41,4 +41,4 @@ _FENCED = ("projected_user", "credential", "crossed_band")
 def upgrade() -> None:
     """Create the tables, each fenced by its tenant."""
     fences = "".join(ddl.tenant_table(table, service="credential_governance") for table in _FENCED)
-    script(ddl.mechanism("credential_governance") + _TABLES + fences)
+    script(ddl.mechanism("credential_governance") + ddl.audit_log("credential_governance") + _TABLES + fences)

@@ -69,4 +69,4 @@ _FENCED = (
 def upgrade() -> None:
     """Create the tables, each fenced by its tenant."""
     fences = "".join(ddl.tenant_table(table, service="pim") for table in _FENCED)
-    script(ddl.mechanism("pim") + _TABLES + fences)
+    script(ddl.mechanism("pim") + ddl.audit_log("pim") + _TABLES + fences)
