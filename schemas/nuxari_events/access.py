@@ -59,12 +59,22 @@ class Origin(Payload):
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     """ISO 3166-1 alpha-2."""
     asn: Annotated[int, Field(ge=0, le=4_294_967_295)] | None = None
+    city: Name | None = None
+    """As the source names it."""
+    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
+    """Degrees north (WGS 84), as the source places the address."""
+    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+    """Degrees east."""
+    anonymous_proxy: bool | None = None
+    """Whether the source knows the address as a proxy that hides who is behind it; None where it does not say."""
 
 
 class SignInData(Origin):
     """One completed sign-in attempt."""
 
     user_id: Name
+    user_name: Name | None = None
+    """The name of the account beside its id, such as `ada@example.com`, where the source gives both."""
     outcome: Outcome
     flow: SignInFlow = SignInFlow.INTERACTIVE
     mfa: bool | None = None
@@ -86,8 +96,13 @@ class MfaChallengeData(Origin):
     """One answered or unanswered MFA challenge."""
 
     user_id: Name
+    user_name: Name | None = None
+    """The name of the account beside its id, such as `ada@example.com`, where the source gives both."""
     method: MfaMethod
     outcome: MfaOutcome
+    factor_id: Name | None = None
+    """The enrolled factor that was asked, such as a phone; the same for everybody who enrolled it."""
+    application: Name | None = None
 
 
 class MfaChallengeCompleted(Event):
@@ -101,12 +116,18 @@ class ActionData(Origin):
     """One action on a resource."""
 
     user_id: Name
+    user_name: Name | None = None
+    """The name of the account beside its id, such as `ada@example.com`, where the source gives both."""
     action: Name
     resource: Name | None = None
     required_role: Name | None = None
     """The privileged role that this action needs; None for an ordinary action."""
     outcome: Outcome = Outcome.SUCCESS
     credential_id: Name | None = None
+    application: Name | None = None
+    """The application by which it was done."""
+    reason: Name | None = None
+    """Why it ended as it did, in the source's own words or code."""
 
 
 class ActionPerformed(Event):
@@ -122,8 +143,12 @@ class CredentialUseData(Origin):
     credential_id: Name
     user_id: Name | None = None
     """The principal that presented it, where known."""
+    user_name: Name | None = None
+    """The name of the account beside its id, such as `ada@example.com`, where the source gives both."""
     action: Name | None = None
     outcome: Outcome = Outcome.SUCCESS
+    application: Name | None = None
+    failure_reason: Name | None = None
 
 
 class CredentialUsed(Event):
@@ -138,6 +163,8 @@ class RoleGrantData(Origin):
 
     user_id: Name
     """Who received it."""
+    user_name: Name | None = None
+    """The name of the account beside its id, such as `ada@example.com`, where the source gives both."""
     role: Name
     privileged: bool
     system: Name

@@ -20,6 +20,10 @@ _COLUMNS = (("time", 19), ("severity", 13), ("no.", 3), ("what", 7), ("tenant", 
 """Fixed widths, so that rows printed one by one stand under each other; the summary takes the rest."""
 
 
+_WIDE = 120
+"""Columns of a terminal that has room for the summary in the row; in a narrower one it stands below."""
+
+
 class AlertTable:
     """Prints alerts as rows under one heading."""
 
@@ -30,17 +34,24 @@ class AlertTable:
     def add(self, event: Event) -> None:
         """Print one announcement; an event that announces no alert is left aside."""
         if isinstance(event, AlertRaised | AlertUpdated | AlertClosed):
-            table = _one_row(heading=not self._has_heading)
-            table.add_row(*_cells(event))
-            self._console.print(table)
+            self._print(*_cells(event), Text(event.data.summary))
             self._has_heading = True
 
+    def _print(self, *cells: Text) -> None:
+        is_wide = self._console.width >= _WIDE
+        table = _one_row(heading=not self._has_heading, with_summary=is_wide)
+        table.add_row(*(cells if is_wide else cells[:-1]))
+        self._console.print(table)
+        if not is_wide:
+            self._console.print(Text("  ").append_text(cells[-1]), soft_wrap=True)
 
-def _one_row(*, heading: bool) -> Table:
-    table = Table(box=None, show_header=heading, pad_edge=False, expand=True)
+
+def _one_row(*, heading: bool, with_summary: bool) -> Table:
+    table = Table(box=None, show_header=heading, pad_edge=False, expand=with_summary)
     for name, width in _COLUMNS:
         table.add_column(name, width=width, overflow="fold")
-    table.add_column("summary", ratio=1, overflow="fold")
+    if with_summary:
+        table.add_column("summary", ratio=1, overflow="fold")
     return table
 
 
@@ -53,7 +64,6 @@ def _cells(event: AlertRaised | AlertUpdated | AlertClosed) -> tuple[Text, ...]:
         Text(str(alert.rule.number)),
         Text(_what(event)),
         Text(event.tenantid),
-        Text(alert.summary),
     )
 
 

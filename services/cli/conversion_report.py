@@ -9,6 +9,7 @@ from typing import Any
 
 from nuxari_events.adapters.conversion import Conversion, Unread
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 
 from services.cli.record_files import BadFileError
@@ -26,8 +27,15 @@ class Report:
     files: int = 0
     records: int = 0
     events: int = 0
+    """What the records say; each is published or a duplicate."""
+    published: int = 0
+    """Acknowledged by the broker."""
+    duplicates: int = 0
+    """Of an event of the same run, so not published again."""
     unread_file: Path | None = None
     """Where the unread records are kept; None where there are none."""
+    rejected_file: Path | None = None
+    """Where they are as they were; None where that is not wanted."""
     tenants: Counter[str] = field(default_factory=Counter)
     """Events of each."""
     types: Counter[str] = field(default_factory=Counter)
@@ -57,11 +65,14 @@ class Report:
             "files": self.files,
             "records": self.records,
             "events": self.events,
+            "published": self.published,
+            "duplicates": self.duplicates,
             "by_type": dict(self.types),
             "tenants": sorted(self.tenants),
             "unread": self.unread.total(),
             "unread_reasons": dict(self.unread),
             "unread_file": str(self.unread_file) if self.unread_file else None,
+            "rejected_file": str(self.rejected_file) if self.rejected_file else None,
             "bad_files": [{"path": str(one.path), "reason": one.reason} for one in self.bad_files],
             "remarks": dict(self.remarks),
             "dropped": dict(self.dropped),
@@ -71,13 +82,18 @@ class Report:
         """Return the account for a reader; what did not occur is left out."""
         shown = [
             _table(f"{self.events} events of {self.records} records in {self.files} files", self.types),
+            _table("events", +Counter({"published": self.published, "duplicates": self.duplicates})),
             _table("tenants", self.tenants),
-            _table("unread records", self.unread, caption=f"kept in {self.unread_file}"),
+            _table("unread records", self.unread, caption=self._kept_in()),
             _table("bad files", Counter({str(one): 1 for one in self.bad_files})),
             _table("remarks", self.remarks),
             _table("fields without a place in the contract", self.dropped),
         ]
         return Group(*(table for table in shown if table.row_count))
+
+    def _kept_in(self) -> str:
+        files = [str(one) for one in (self.unread_file, self.rejected_file) if one is not None]
+        return f"kept in {' and '.join(files)}"
 
 
 def _table(title: str, counts: Counter[str], *, caption: str | None = None) -> Table:
@@ -85,5 +101,10 @@ def _table(title: str, counts: Counter[str], *, caption: str | None = None) -> T
     table.add_column(overflow="fold")
     table.add_column(justify="right")
     for name, count in counts.most_common():
-        table.add_row(name, str(count))
+        table.add_row(escape(_writable(name)), str(count))
     return table
+
+
+def _writable(name: str) -> str:
+    """A foreign field's name may hold halves of characters, which no terminal takes."""
+    return name.encode("utf-8", "replace").decode()

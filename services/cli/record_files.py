@@ -1,30 +1,32 @@
-"""Files of foreign records: after this, arrays, `Records`, one per line and gzip are one stream in order of time."""
+"""Files of foreign records: after this, arrays, lists in objects, one per line and gzip are one stream of records."""
 
 from __future__ import annotations
 
 import gzip
-import heapq
 import json
-import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, BinaryIO
 
-MAX_FILE_BYTES = 256 * 1024 * 1024
-"""Uncompressed. CloudTrail closes its files far below; a larger one is no log file, or a decompression bomb."""
+from services.cli.record_text import BrokenTextError, TextStream
 
-SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
+MAX_FILE_BYTES = 16 * 1024 * 1024 * 1024
+"""Uncompressed. Nobody writes a larger log file in one piece: it is a decompression bomb."""
+
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".log", ".json.gz", ".jsonl.gz", ".ndjson.gz", ".log.gz")
 """Files that are read from a directory; a file named outright is read whatever its name."""
+
+LISTS = ("Records", "records", "value")
+"""Fields under which a file lists its records: CloudTrail's, Azure Monitor's, and Microsoft Graph's."""
 
 _CHUNK = 1024 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
-_OVERLAP = 64
 
 
 class BadFileError(Exception):
-    """A file of which nothing can be read; the text says why."""
+    """A file that cannot be read, or not to its end; the text says why."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -38,20 +40,11 @@ class Entry:
 
     path: Path
     number: int
-    """From 1: its place in the file's array, or its line."""
+    """From 1: its place in the file, or its line."""
+    text: str
+    """As it is written in the file."""
     record: Mapping[str, object] | None
-    """None where the line is no JSON object."""
-    text: str | None = None
-    """The line, where it is no JSON object."""
-
-
-@dataclass(frozen=True, kw_only=True, order=True)
-class RecordFile:
-    """A file and the earliest time that is written in it, as text: files are taken in this order."""
-
-    earliest: str
-    path: Path
-    size: int = field(compare=False)
+    """None where the text is no JSON object."""
 
 
 def files_in(paths: Iterable[Path]) -> list[Path]:
@@ -72,115 +65,143 @@ def files_in(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def surveyed(path: Path, *, time_field: str) -> RecordFile:
-    """Look through a file for the earliest time in it, without keeping it in memory.
+def entries_of(path: Path, *, on_read: Callable[[int], object] = int) -> Iterator[Entry]:
+    """Yield a file's records, holding no more than one of them in memory.
 
-    Times are compared as they are written, which is right for RFC 3339 in UTC, as CloudTrail writes it.
+    `on_read` is told how many more bytes of the file were read, compressed as they lie there.
 
-    Raises:
-        BadFileError: it cannot be read, is broken gzip, or is too large.
-    """
-    pattern = re.compile(rb'"' + re.escape(time_field.encode()) + rb'"\s*:\s*"([^"]{1,40})"')
-    earliest, kept = b"", b""
-    for chunk in _chunks(path):
-        text = kept + chunk
-        times = pattern.findall(text)
-        earliest = min([*times, *([earliest] if earliest else [])], default=b"")
-        kept = text[-len(time_field) - _OVERLAP :]
-    return RecordFile(earliest=earliest.decode(errors="replace"), path=path, size=path.stat().st_size)
-
-
-def in_order_of_time(
-    files: Iterable[RecordFile], *, time_of: Callable[[Entry], str], bad: Callable[[BadFileError], None]
-) -> Iterator[Entry]:
-    """Yield the records of all files in order of time; only files that overlap in time are in memory together.
-
-    A file that turns out to be bad is reported to `bad`, and the others go on.
-    """
-    waiting: list[tuple[str, int, Entry]] = []
-    counter = 0
-    for file in sorted(files):
-        while waiting and waiting[0][0] < file.earliest:
-            yield heapq.heappop(waiting)[2]
-        for entry in _entries_or_report(file.path, bad):
-            counter += 1
-            heapq.heappush(waiting, (time_of(entry), counter, entry))
-    while waiting:
-        yield heapq.heappop(waiting)[2]
-
-
-def _entries_or_report(path: Path, bad: Callable[[BadFileError], None]) -> list[Entry]:
-    try:
-        return entries_of(path)
-    except BadFileError as error:
-        bad(error)
-        return []
-
-
-def entries_of(path: Path) -> list[Entry]:
-    """Return a file's records: of an array, of an object with `Records`, of one object, or of one object per line.
+    A file is one or more JSON documents, each an array of records, an object with a list of them (`LISTS`), or one
+    record; or it has one record per line, of which a broken one does not end it.
 
     Raises:
-        BadFileError: it is none of these.
+        BadFileError: it is none of these, or ends in the middle; what was read before was yielded.
     """
+    stream = TextStream(_chunks(path, on_read))
     try:
-        text = b"".join(_chunks(path)).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise BadFileError(path, "not UTF-8 text") from None
+        if _is_record(_loaded(stream.first_line())):
+            yield from _by_line(path, stream)
+        else:
+            yield from _by_document(path, stream)
+    except BrokenTextError as error:
+        raise BadFileError(path, str(error)) from None
+
+
+def _is_record(value: Any) -> bool:  # noqa: ANN401 - whatever JSON holds
+    return isinstance(value, Mapping) and _listed(value) is None
+
+
+def _listed(value: Mapping[str, Any]) -> list[Any] | None:
+    """The list of an object that is no record but holds records."""
+    return next((value[name] for name in LISTS if isinstance(value.get(name), list)), None)
+
+
+def _loaded(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
     try:
-        return _entries(path, json.loads(text))
-    except RecursionError:
-        raise BadFileError(path, "nested too deeply") from None
-    except json.JSONDecodeError as error:
-        return _entries_by_line(path, text, error)
-
-
-def _entries(path: Path, document: object) -> list[Entry]:
-    records = document.get("Records", document) if isinstance(document, Mapping) else document
-    if isinstance(records, Mapping):
-        records = [records]
-    if not isinstance(records, list):
-        raise BadFileError(path, "neither a list of records nor an object with `Records`")
-    return [_entry(path, number, record) for number, record in enumerate(records, start=1)]
-
-
-def _entry(path: Path, number: int, record: object) -> Entry:
-    if isinstance(record, Mapping):
-        return Entry(path=path, number=number, record=record)
-    return Entry(path=path, number=number, record=None, text=json.dumps(record))
-
-
-def _entries_by_line(path: Path, text: str, error: json.JSONDecodeError) -> list[Entry]:
-    """One object per line; where the first line is none, the file is one broken document."""
-    lines = ((number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip())
-    entries = [_line(path, number, line) for number, line in lines]
-    if not entries or entries[0].record is None:
-        raise BadFileError(path, f"not JSON: line {error.lineno}, column {error.colno}: {error.msg}")
-    return entries
-
-
-def _line(path: Path, number: int, line: str) -> Entry:
-    try:
-        return _entry(path, number, json.loads(line))
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return Entry(path=path, number=number, record=None, text=line)
+        return None
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def _by_line(path: Path, stream: TextStream) -> Iterator[Entry]:
+    while (found := stream.line()) is not None:
+        number, text = found
+        if text.strip():
+            yield from _entries_of_line(path, number, text.strip())
+
+
+def _entries_of_line(path: Path, number: int, text: str) -> Iterator[Entry]:
+    value = _loaded(text)
+    below = _listed(value) if isinstance(value, Mapping) else value if isinstance(value, list) else None
+    if below is None:
+        yield _entry(path, number, value, text)
+    for one in below or ():
+        yield _entry(path, number, one, json.dumps(one))
+
+
+def _entry(path: Path, number: int, value: Any, text: str) -> Entry:  # noqa: ANN401 - whatever JSON holds
+    return Entry(path=path, number=number, text=text, record=value if isinstance(value, Mapping) else None)
+
+
+def _by_document(path: Path, stream: TextStream) -> Iterator[Entry]:
+    number, found = 0, False
+    while opening := stream.next_character():
+        if opening not in "[{":
+            raise BadFileError(
+                path, "neither a list of records nor an object with one" if not found else _after(stream)
+            )
+        for value, text in _array(stream) if opening == "[" else _object(stream):
+            number += 1
+            yield _entry(path, number, value, text)
+        found = True
+    if not found:
+        raise BadFileError(path, "not JSON: it is empty")
+
+
+def _after(stream: TextStream) -> str:
+    """What is wrong with text that follows a document."""
     try:
-        with _opened(path) as stream:
-            read = 0
+        stream.expect("[{")
+    except BrokenTextError as error:
+        return str(error)
+    return ""
+
+
+def _array(stream: TextStream) -> Iterator[tuple[Any, str]]:
+    stream.expect("[")
+    if stream.next_character() == "]":
+        stream.expect("]")
+        return
+    while True:
+        yield stream.value()
+        if stream.expect(",]") == "]":
+            return
+
+
+def _object(stream: TextStream) -> Iterator[tuple[Any, str]]:
+    """One record; or, of an object that is too large for one or lists records, what it lists."""
+    try:
+        value, text = stream.value()
+    except BrokenTextError:
+        yield from _members(stream)
+        return
+    below = _listed(value)
+    if below is None:
+        yield value, text
+    for one in below or ():
+        yield one, json.dumps(one)
+
+
+def _members(stream: TextStream) -> Iterator[tuple[Any, str]]:
+    """The records of an object that is read member by member, up to where it breaks."""
+    stream.expect("{")
+    while True:
+        name, _ = stream.value()
+        stream.expect(":")
+        if name in LISTS and stream.next_character() == "[":
+            yield from _array(stream)
+        else:
+            stream.value()
+        if stream.expect(",}") == "}":
+            return
+
+
+def _chunks(path: Path, on_read: Callable[[int], object]) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file, _uncompressed(file) as stream:
+            read, place = 0, 0
             while chunk := stream.read(_CHUNK):
                 read += len(chunk)
                 if read > MAX_FILE_BYTES:
                     raise BadFileError(path, f"larger than {MAX_FILE_BYTES // 1024**2} MiB uncompressed")
+                on_read(file.tell() - place)
+                place = file.tell()
                 yield chunk
     except (OSError, EOFError, zlib.error) as error:
         raise BadFileError(path, f"cannot be read: {error}") from None
 
 
-def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
-    """Open it, uncompressed; gzip is known by its first bytes, as downloads lose their suffix."""
-    with path.open("rb") as stream:
-        is_gzip = stream.read(2) == _GZIP_MAGIC
-    return gzip.open(path, "rb") if is_gzip else path.open("rb")
+def _uncompressed(file: BinaryIO) -> IO[bytes] | gzip.GzipFile:
+    """The file's contents; gzip is known by its first bytes, as downloads lose their suffix."""
+    is_gzip = file.read(2) == _GZIP_MAGIC
+    file.seek(0)
+    return gzip.GzipFile(fileobj=file) if is_gzip else file

@@ -8,8 +8,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 from nuxari_events.access import RoleGranted, SignInCompleted
+from nuxari_events.adapters import ADAPTERS
 
+from services.cli.ingest import Format
+from tests.adapters import test_cloudevents, test_keycloak, test_okta
+from tests.adapters.entra_records import a_diagnostic, a_sign_in
 from tests.cli.terminal import Terminal
 
 CLOUDTRAIL = Path(__file__).parents[1] / "adapters" / "data" / "cloudtrail"
@@ -97,7 +102,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_are_read(
     ran = terminal.run("ingest", "--from", "cloudtrail", tmp_path, "--tenant", tenant, "--json")
 
     assert ran.exit_code == 1
-    assert [Path(one["path"]).name for one in ran.json["bad_files"]] == ["cut.json.gz", "cut.json"]
+    assert [Path(one["path"]).name for one in ran.json["bad_files"]] == ["cut.json", "cut.json.gz"]
     assert ran.one_error.startswith("ingest: 2 of 3 files could not be read: ")
     assert len(terminal.arrived(tenant=tenant)) == 1
 
@@ -123,6 +128,126 @@ def test_the_same_files_again_make_the_same_events(terminal: Terminal, tenant: s
 
     first, again = terminal.arrived(tenant=tenant)
     assert first == again
+
+
+def test_every_adapter_has_its_name_on_the_command_line() -> None:
+    assert {one.value for one in Format} == set(ADAPTERS)
+
+
+SAMPLES = {
+    "cloudevents": test_cloudevents.an_event(),
+    "entra": a_sign_in(50126),
+    "keycloak": test_keycloak.a_user_event("LOGIN_ERROR", error="invalid_user_credentials"),
+    "okta": test_okta.a_log_event("user.session.start", "FAILURE"),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_failed_sign_ins_of_every_format_become_failed_sign_ins(
+    terminal: Terminal, tenant: str, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "log.json").write_text(json.dumps({"value": [SAMPLES[name]]}))
+
+    ran = terminal.run("ingest", "--from", name, tmp_path, "--tenant", tenant, "--json")
+
+    (event,) = terminal.arrived(tenant=tenant)
+    assert (ran.exit_code, ran.json["published"], ran.json["unread"]) == (0, 1, 0)
+    assert isinstance(event, SignInCompleted)
+    assert event.data.outcome == "failure"
+
+
+def test_records_of_several_keycloak_files_are_published_in_order_of_time(
+    terminal: Terminal, tenant: str, tmp_path: Path
+) -> None:
+    for file, times in (("b.jsonl", (7, 3)), ("a.jsonl", (5, 1))):
+        events = [test_keycloak.a_user_event(id=f"k-{time}", time=1748941200000 + time) for time in times]
+        (tmp_path / file).write_text("\n".join(map(json.dumps, events)))
+
+    terminal.run("ingest", "--from", "keycloak", tmp_path, "--tenant", tenant)
+
+    arrived = terminal.arrived(tenant=tenant)
+    assert [event.time.microsecond for event in arrived] == [1000, 3000, 5000, 7000]
+
+
+def test_a_record_that_comes_twice_is_published_once_and_counted(
+    terminal: Terminal, tenant: str, tmp_path: Path
+) -> None:
+    (tmp_path / "graph.json").write_text(json.dumps({"value": [a_sign_in(), a_sign_in(id="other")]}))
+    (tmp_path / "storage.json").write_text(json.dumps({"records": [a_diagnostic(a_sign_in())]}))
+
+    ran = terminal.run("ingest", "--from", "entra", tmp_path, "--tenant", tenant, "--json")
+
+    assert (ran.json["records"], ran.json["published"], ran.json["duplicates"]) == (3, 2, 1)
+    assert len(terminal.arrived(tenant=tenant)) == 2
+
+
+def test_rejected_records_are_written_as_they_were_and_can_be_ingested_again(
+    terminal: Terminal, tenant: str, tmp_path: Path
+) -> None:
+    line = '{"actor" : {"id":"unknown"},  "eventType": "user.session.start"}'
+    spread = json.dumps({"strange": True}, indent=1)
+    (tmp_path / "lines.jsonl").write_text(f"{json.dumps(SAMPLES['okta'])}\n{line}\n{{broken\n")
+    (tmp_path / "spread.json").write_text(spread)
+    rejected = tmp_path / "rejected"
+
+    arguments = ("ingest", "--from", "okta", "--tenant", tenant, "--rejected", rejected, "--json")
+    ran = terminal.run(*arguments, tmp_path / "lines.jsonl", tmp_path / "spread.json")
+    again = terminal.run("ingest", "--from", "okta", "--tenant", tenant, "--json", rejected)
+
+    assert (ran.exit_code, ran.json["unread"], ran.json["rejected_file"]) == (0, 3, str(rejected))
+    assert sorted(rejected.read_text().splitlines()) == sorted([line, "{broken", '{"strange": true}'])
+    assert rejected.stat().st_mode & 0o077 == 0
+    assert again.json["unread_reasons"] == ran.json["unread_reasons"]
+
+
+def test_a_file_of_rejected_records_is_there_and_empty_where_nothing_was_rejected(
+    terminal: Terminal, tenant: str, tmp_path: Path
+) -> None:
+    (tmp_path / "log.json").write_text(json.dumps([SAMPLES["okta"]]))
+    (tmp_path / "rejected").write_text("of an earlier run")
+
+    arguments = ("--rejected", tmp_path / "rejected", "--tenant", tenant)
+    terminal.run("ingest", "--from", "okta", tmp_path / "log.json", *arguments)
+
+    assert (tmp_path / "rejected").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("rejected", "reason"),
+    [("log.json", "it is one of the files to read"), ("no/file", "its directory does not exist")],
+)
+def test_rejected_records_are_not_written_over_what_is_read_nor_nowhere(
+    terminal: Terminal, tmp_path: Path, rejected: str, reason: str
+) -> None:
+    (tmp_path / "log.json").write_text("[]")
+
+    ran = terminal.run("ingest", "--from", "okta", tmp_path / "log.json", "--rejected", tmp_path / rejected)
+
+    assert ran.exit_code == 1
+    assert reason in ran.one_error
+    assert (tmp_path / "log.json").read_text() == "[]"
+
+
+def test_a_reader_sees_why_records_were_not_understood_whatever_their_fields_are_called(
+    terminal: Terminal, tenant: str, tmp_path: Path
+) -> None:
+    odd = test_keycloak.a_user_event() | {"half \ud83d [bold]": 1}
+    (tmp_path / "log.jsonl").write_text(f"{json.dumps(odd)}\n{json.dumps({'strange': True})}\n")
+
+    ran = terminal.run("ingest", "--from", "keycloak", tmp_path, "--tenant", tenant)
+
+    assert ran.exit_code == 0
+    assert "half ? [bold]" in ran.output
+    assert "unknown-shape: neither `type`" in ran.output
+
+
+def test_a_log_of_an_organisation_that_it_does_not_name_needs_a_tenant(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "log.json").write_text(json.dumps([SAMPLES["okta"]]))
+
+    ran = terminal.run("ingest", "--from", "okta", tmp_path, "--json")
+
+    assert (ran.exit_code, ran.json["events"], ran.json["unread"]) == (0, 0, 1)
+    assert next(iter(ran.json["unread_reasons"])).startswith("no-tenant: ")
 
 
 def test_a_path_that_does_not_exist_is_one_line_on_standard_error(terminal: Terminal) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Sequence
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cli import record_files
-from services.cli.record_files import BadFileError, Entry, entries_of, files_in, in_order_of_time, surveyed
+from services.cli import record_files, record_text
+from services.cli.record_files import BadFileError, entries_of, files_in
 
 ONE, TWO = {"eventTime": "2025-06-03T09:00:00Z", "n": 1}, {"eventTime": "2025-06-03T08:00:00Z", "n": 2}
 
@@ -24,13 +24,22 @@ def written(path: Path, content: object) -> Path:
     return path
 
 
-def time_of(entry: Entry) -> str:
-    return str((entry.record or {}).get("eventTime", ""))
+def records_of(path: Path) -> list[Any]:
+    return [entry.record for entry in entries_of(path)]
 
 
 @pytest.mark.parametrize(
     "content",
-    [[ONE, TWO], {"Records": [ONE, TWO]}, b"\xef\xbb\xbf" + json.dumps([ONE, TWO]).encode()],
+    [
+        [ONE, TWO],
+        {"Records": [ONE, TWO]},
+        {"@odata.context": "signIns", "value": [ONE, TWO]},
+        {"records": [ONE, TWO], "more": 7},
+        b"\xef\xbb\xbf" + json.dumps([ONE, TWO]).encode(),
+        json.dumps({"value": [ONE, TWO]}, indent=2).encode(),
+        json.dumps(ONE, indent=2).encode() + json.dumps(TWO, indent=2).encode(),
+        json.dumps({"value": [ONE]}).encode() + b"\n" + json.dumps({"value": [TWO]}).encode() + b"\n",
+    ],
 )
 @pytest.mark.parametrize("name", ["a.json", "a.json.gz"])
 def test_arrays_and_records_are_read_compressed_or_not(tmp_path: Path, content: object, name: str) -> None:
@@ -50,19 +59,31 @@ def test_a_single_record_is_a_file_of_one(tmp_path: Path) -> None:
 
 
 def test_a_line_or_element_that_is_no_object_is_kept_as_text(tmp_path: Path) -> None:
-    lines = entries_of(written(tmp_path / "lines", json.dumps(ONE).encode() + b"\n{broken\n"))
-    elements = entries_of(written(tmp_path / "elements", [ONE, 7]))
+    lines = list(entries_of(written(tmp_path / "lines", json.dumps(ONE).encode() + b"\n{broken\n")))
+    elements = list(entries_of(written(tmp_path / "elements", [ONE, 7])))
 
-    assert [(one.record, one.text) for one in lines] == [(ONE, None), (None, "{broken")]
-    assert [(one.record, one.text) for one in elements] == [(ONE, None), (None, "7")]
+    assert [(one.record, one.text) for one in lines] == [(ONE, json.dumps(ONE)), (None, "{broken")]
+    assert [(one.record, one.text) for one in elements] == [(ONE, json.dumps(ONE)), (None, "7")]
+
+
+def test_a_line_may_hold_a_list_of_records(tmp_path: Path) -> None:
+    text = b"\n".join(json.dumps(line).encode() for line in (ONE, {"records": [ONE, TWO]}, [TWO]))
+
+    entries = list(entries_of(written(tmp_path / "lines", text)))
+
+    assert [(one.number, one.record) for one in entries] == [(1, ONE), (2, ONE), (2, TWO), (3, TWO)]
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         (b'[{"eventTime": "2025', "not JSON: line 1, column 16"),
-        (b"", "not JSON"),
+        (b"", "not JSON: it is empty"),
         (b"7", "neither a list"),
+        (b'{"value": [{}, {"a"', "not JSON: line 1, column 20"),
+        (b"[{}]\n[{}]\nrest", "not JSON: line 3, column 1"),
+        (b"[{}\n {}]", "not JSON: line 2, column 2: , or ] is needed"),
+        (b"[1" + b"0" * 5000 + b"]", "a number too long"),
         (b"\xff\xfe\x00", "not UTF-8"),
         (b"[" * 200_000, "nested too deeply"),
         (b"\x1f\x8b broken", "cannot be read"),
@@ -73,8 +94,8 @@ def test_a_bad_file_is_named_with_its_reason(tmp_path: Path, content: bytes, rea
     path = tmp_path / "bad.json"
     path.write_bytes(content)
 
-    with pytest.raises(BadFileError, match=reason) as caught:
-        entries_of(path)
+    with pytest.raises(BadFileError, match=re.escape(reason)) as caught:
+        records_of(path)
 
     assert caught.value.path == path
 
@@ -86,7 +107,7 @@ def test_a_decompression_bomb_is_refused_before_it_fills_the_memory(
     bomb = written(tmp_path / "bomb.json.gz", b" " * (3 * 1024**2))
 
     with pytest.raises(BadFileError, match="larger than 2 MiB"):
-        entries_of(bomb)
+        records_of(bomb)
 
 
 def test_directories_give_their_record_files_and_named_files_are_taken_as_they_are(tmp_path: Path) -> None:
@@ -104,40 +125,65 @@ def test_a_path_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
         files_in([tmp_path / "missing"])
 
 
-def test_the_survey_finds_the_earliest_time_wherever_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record_files, "_CHUNK", 7)
-    path = written(tmp_path / "a.json", [ONE, TWO, ONE])
+def test_what_stands_before_the_break_of_a_file_is_read(tmp_path: Path) -> None:
+    path = written(tmp_path / "cut.json", json.dumps({"value": [ONE, TWO]}).encode()[:-20])
+    found: list[Any] = []
 
-    assert surveyed(path, time_field="eventTime").earliest == "2025-06-03T08:00:00Z"
+    with pytest.raises(BadFileError, match="not JSON"):
+        found.extend(entry.record for entry in entries_of(path))
+
+    assert found == [ONE]
 
 
-hours = st.lists(st.lists(st.integers(0, 30), max_size=6), max_size=6)
-
-
-@given(hours)
-def test_records_of_files_that_overlap_come_in_order_of_time(
-    tmp_path_factory: pytest.TempPathFactory, hours: Sequence[Sequence[int]]
+@pytest.mark.parametrize("shape", ["array", "list in an object", "lines"])
+def test_a_file_larger_than_the_memory_for_it_is_read_record_by_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: str
 ) -> None:
-    directory = tmp_path_factory.mktemp("records")
-    for number, times in enumerate(hours):
-        records = [{"eventTime": f"2025-06-{hour + 1:02}T00:00:00Z"} for hour in times]
-        written(directory / f"{number}.json", records)
-    bad: list[Any] = []
+    monkeypatch.setattr(record_files, "_CHUNK", 64)
+    monkeypatch.setattr(record_text, "MAX_RECORD", 256)
+    records = [{"n": number, "text": "é" * 40} for number in range(500)]
+    texts = [json.dumps(record, ensure_ascii=False) for record in records]
+    content = {
+        "array": "[" + ",\n".join(texts) + "]",
+        "list in an object": '{"context": "x", "value": [' + ", ".join(texts) + '], "next": null}',
+        "lines": "\n".join(texts),
+    }[shape]
+    path = written(tmp_path / "large.json", content.encode())
 
-    files = [surveyed(path, time_field="eventTime") for path in files_in([directory])]
-    times = [time_of(entry) for entry in in_order_of_time(files, time_of=time_of, bad=bad.append)]
+    entries = list(entries_of(path))
 
-    assert times == sorted(f"2025-06-{hour + 1:02}T00:00:00Z" for times in hours for hour in times)
-    assert not bad
+    assert [entry.record for entry in entries] == records
+    assert [entry.number for entry in entries] == list(range(1, 501))
 
 
-def test_a_bad_file_among_good_ones_is_reported_and_the_others_are_read(tmp_path: Path) -> None:
-    written(tmp_path / "good.json", [ONE])
-    written(tmp_path / "bad.json", b"{")
-    bad: list[BadFileError] = []
+@pytest.mark.parametrize("content", [b'["' + b"x" * 5000 + b'"]', b'{"n": 1}\n{"text": "' + b"x" * 5000 + b'"}'])
+def test_a_record_larger_than_any_ends_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.setattr(record_files, "_CHUNK", 64)
+    monkeypatch.setattr(record_text, "MAX_RECORD", 256)
 
-    files = [surveyed(path, time_field="eventTime") for path in files_in([tmp_path])]
-    entries = list(in_order_of_time(files, time_of=time_of, bad=bad.append))
+    with pytest.raises(BadFileError, match="not JSON"):
+        records_of(written(tmp_path / "large", content))
 
-    assert [entry.record for entry in entries] == [ONE]
-    assert [error.path.name for error in bad] == ["bad.json"]
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=10),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=5), below, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.lists(values, max_size=6), st.sampled_from([None, 2]), st.integers(1, 40))
+def test_an_array_is_read_as_json_reads_it_wherever_the_chunks_end(
+    tmp_path_factory: pytest.TempPathFactory, elements: list[Any], indent: int | None, chunk: int
+) -> None:
+    path = tmp_path_factory.mktemp("array") / "a"
+    path.write_text(json.dumps(elements, indent=indent, ensure_ascii=False), encoding="utf-8", errors="replace")
+    expected = json.loads(path.read_text(encoding="utf-8"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(record_files, "_CHUNK", chunk)
+        found = [json.loads(entry.text) for entry in entries_of(path)]
+
+    assert found == expected

@@ -71,10 +71,12 @@ def _constrained(hint: Any, metadata: tuple[Any, ...]) -> st.SearchStrategy[Any]
         return st.datetimes(timezones=st.just(UTC))
     if hint is str:
         return _text(flat)
+    low = next((one.ge for one in flat if isinstance(one, Ge)), None)
+    high = next((one.le for one in flat if isinstance(one, Le)), None)
     if hint is int:
-        low = next((one.ge for one in flat if isinstance(one, Ge)), None)
-        high = next((one.le for one in flat if isinstance(one, Le)), None)
         return st.integers(low, high)
+    if hint is float:
+        return st.floats(low, high, allow_nan=False, allow_infinity=False)
     return _value(hint)
 
 

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from aiokafka.errors import InvalidReplicationFactorError
 from nuxari_events.alerts import AlertRaised
 from nuxari_events.client import EventPublisher
 from nuxari_events.ids import uuid7
@@ -14,7 +13,6 @@ from nuxari_events.ids import uuid7
 from shared.embedded.kafka import EmbeddedKafka
 from shared.messaging.provision import apply_topics
 from tests.schemas.golden import ALERT, golden_event
-from tests.waiting import until
 
 AnAlert = Callable[..., AlertRaised]
 
@@ -69,14 +67,6 @@ def _stoppable_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embed
 async def own_kafka(_stoppable_kafka: EmbeddedKafka) -> EmbeddedKafka:
     """A running broker with the registry's topics that the tests of one module may stop and start."""
     if _stoppable_kafka.pid is None:
-        _stoppable_kafka.start()  # in this thread: the server ends with the thread that started it
-
-    async def has_topics() -> bool:
-        try:
-            await apply_topics(_stoppable_kafka.address, replication_factor=1)
-        except InvalidReplicationFactorError:  # it answers already and is not yet a broker that topics may lie on
-            return False
-        return True
-
-    await until(has_topics, within=timedelta(seconds=20), what="the broker takes topics")
+        _stoppable_kafka.start()
+    await apply_topics(_stoppable_kafka.address, replication_factor=1, within=timedelta(seconds=30))
     return _stoppable_kafka

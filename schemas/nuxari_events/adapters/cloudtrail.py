@@ -12,11 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from ipaddress import ip_address
+from datetime import datetime
 from typing import Any
-
-from pydantic import ValidationError
 
 from nuxari_events.access import (
     ActionData,
@@ -31,6 +28,7 @@ from nuxari_events.access import (
 from nuxari_events.adapters.aws_grants import Account, Grant, grants_of
 from nuxari_events.adapters.conversion import Conversion, Unread
 from nuxari_events.adapters.fields import TEXT_LENGTH, Fields
+from nuxari_events.adapters.reading import UnreadableError, conversion_of, is_ip, moment_of, needed, needed_time
 from nuxari_events.envelope import Event
 
 HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
@@ -63,12 +61,6 @@ _USER = "userIdentity"
 _REQUEST = "requestParameters"
 
 
-class _UnreadableError(Exception):
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.unread = Unread(code=code, detail=detail)
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Head:
     """What every event of one record shares."""
@@ -97,30 +89,21 @@ def convert(record: Mapping[str, object], *, tenant_id: str | None = None) -> Co
     the contract is named in `dropped`, and a record without an id, a time, an account or a principal is unread.
     `user_id` is the principal's ARN where there is one. Without a tenant, the account is the tenant: `aws-<account>`.
     """
-    fields = Fields(record)
-    try:
-        events = _events(fields, _head(fields, tenant_id))
-    except _UnreadableError as refusal:
-        return refusal.unread
-    except ValidationError as error:
-        return _outside_the_contract(error)
-    return Conversion(events=events, dropped=fields.untaken(), remarks=fields.remarks)
+    return conversion_of(record, lambda fields: _events(fields, _head(fields, tenant_id)))
 
 
-def _outside_the_contract(error: ValidationError) -> Unread:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return Unread(code="outside-contract", detail=f"{where}: {first['msg']}"[:500])
+def moment(record: Mapping[str, object]) -> datetime | None:
+    """Return when it happened; None where the record does not say."""
+    return moment_of(record.get("eventTime"))
 
 
 def _head(fields: Fields, tenant_id: str | None) -> _Head:
     _refuse_other_shapes(fields)
     account = _account(fields)
     fields.take("eventID")
-    fields.take("eventTime")
     return _Head(
-        id=_needed(fields, "eventID"),
-        time=_time(_needed(fields, "eventTime")),
+        id=needed(fields, "eventID"),
+        time=needed_time(fields, "eventTime"),
         account=account,
         tenant_id=tenant_id or f"aws-{account.id}",
         user_id=_principal(fields, account),
@@ -130,35 +113,18 @@ def _head(fields: Fields, tenant_id: str | None) -> _Head:
 def _refuse_other_shapes(fields: Fields) -> None:
     version = fields.look_text("eventVersion")
     if version is None or not version.startswith("1."):
-        raise _UnreadableError("unknown-version", "eventVersion: 1.x is read")
+        raise UnreadableError("unknown-version", "eventVersion: 1.x is read")
     if fields.look("eventCategory") == "Insight":
-        raise _UnreadableError("no-single-access", "eventCategory: an Insight record sums up many calls")
-    _needed(fields, "eventSource")
-    _needed(fields, "eventName")
-
-
-def _needed(fields: Fields, name: str) -> str:
-    value = fields.look_text(name)
-    if value is None:
-        raise _UnreadableError("missing-field", f"{name}: a text is needed")
-    return value
-
-
-def _time(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise _UnreadableError("bad-time", "eventTime: a time like 2024-08-02T08:53:24Z is needed")
-    return time.astimezone(UTC)
+        raise UnreadableError("no-single-access", "eventCategory: an Insight record sums up many calls")
+    needed(fields, "eventSource")
+    needed(fields, "eventName")
 
 
 def _account(fields: Fields) -> Account:
     """The account that the record was delivered to; records before version 1.02 name only the caller's."""
     account = fields.text("recipientAccountId") or fields.look_text(_USER, "accountId")
     if account is None or not _ACCOUNT.match(account):
-        raise _UnreadableError("no-account", "recipientAccountId: an account id of 12 digits is needed")
+        raise UnreadableError("no-account", "recipientAccountId: an account id of 12 digits is needed")
     if fields.look(_USER, "accountId") == account:
         fields.take(_USER, "accountId")
     partition = _PARTITION.match(fields.look_text(_USER, "arn") or "")
@@ -169,7 +135,7 @@ def _principal(fields: Fields, account: Account) -> str:
     """The id of who called: an ARN names a user, a root, and a role together with its session."""
     found = fields.text(_USER, "arn") or _principal_without_arn(fields, account)
     if found is None:
-        raise _UnreadableError("no-principal", "userIdentity: it names nobody")
+        raise UnreadableError("no-principal", "userIdentity: it names nobody")
     told = _SAID_BY_ARN.get(str(fields.look(_USER, "type")))
     if told is not None and told in found:
         fields.take(_USER, "type")
@@ -219,18 +185,14 @@ def _origin(fields: Fields) -> dict[str, str | None]:
 
 def _is_address(value: str) -> bool:
     """Whether it is an address, or the name of the AWS service that called (so the reference)."""
-    try:
-        ip_address(value)
-    except ValueError:
-        return _SERVICE.match(value) is not None
-    return True
+    return is_ip(value) or _SERVICE.match(value) is not None
 
 
 def _sign_in(fields: Fields, head: _Head, origin: dict[str, Any]) -> SignInCompleted:
     fields.take("eventSource")
     fields.take("eventName")
     outcome = _sign_in_outcome(fields)
-    federated = fields.look(_USER, "type") not in {"IAMUser", "Root"}
+    federated = fields.look_text(_USER, "type") not in {"IAMUser", "Root"}
     data = SignInData(
         user_id=head.user_id,
         outcome=outcome,
@@ -251,7 +213,7 @@ def _sign_in_outcome(fields: Fields) -> Outcome:
         case "Failure":
             return Outcome.FAILURE
         case _:
-            raise _UnreadableError("no-outcome", "responseElements.ConsoleLogin: Success or Failure is needed")
+            raise UnreadableError("no-outcome", "responseElements.ConsoleLogin: Success or Failure is needed")
 
 
 def _mfa(fields: Fields, *, federated: bool) -> bool | None:
@@ -298,11 +260,10 @@ def _resource(fields: Fields, account: Account) -> str:
 
 
 def _named_arn(fields: Fields) -> str | None:
-    resources = fields.look("resources")
-    if isinstance(resources, list) and len(resources) == 1:
-        found = Fields({"ARN": resources[0].get("ARN")} if isinstance(resources[0], Mapping) else {}).name("ARN")
+    resources = fields.each("resources")
+    if len(resources) == 1:
+        found = resources[0].name("ARN")
         if found is not None:
-            fields.take("resources[]", "ARN")
             return found
     return _arn_of_the_request(fields)
 
