@@ -10,6 +10,7 @@ import structlog
 
 from shared.clock import Clock
 from shared.errors import TransientError
+from shared.messaging.reliability import until_it_works
 from shared.persistence.database import Database, Transaction, is_unreachable
 from shared.telemetry import metrics
 
@@ -44,11 +45,12 @@ async def schedule(transaction: Transaction, *, kind: str, key: str, due_at: dat
     )
 
 
-async def cancel(transaction: Transaction, *, kind: str, key: str) -> None:
-    """Have it not done after all; nothing happens if it is not scheduled."""
-    await transaction.execute(
+async def cancel(transaction: Transaction, *, kind: str, key: str) -> bool:
+    """Have it not done after all; return whether it was still to be done."""
+    done = await transaction.execute(
         "delete from due_work where tenant_id = $1 and kind = $2 and key = $3", transaction.tenant_id, kind, key
     )
+    return done != "DELETE 0"
 
 
 class DueLoop:
@@ -63,13 +65,7 @@ class DueLoop:
     async def run(self) -> None:
         """Sweep until cancelled; a database that is away is waited for."""
         while True:
-            try:
-                done = await self.sweep(self._clock.now())
-            except TransientError as error:
-                _log.warning("due work waits", service=self._service, error=str(error))
-                done = 0
-                await asyncio.sleep(1)
-            if not done:
+            if not await until_it_works(lambda: self.sweep(self._clock.now()), what=f"due work of {self._service}"):
                 await asyncio.sleep(IDLE.total_seconds())
 
     async def sweep(self, at: datetime) -> int:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -20,14 +19,21 @@ from shared.messaging.reliability import until_it_works
 from shared.messaging.subscription import Subscription
 from shared.persistence.database import Database
 from shared.persistence.relay import Relay
+from shared.telemetry import tracing
 from shared.web.health import Check
 from shared.web.server import serve
 
 MOST_LAG = 20_000
 """Records; a consumer further behind does not do its work in time and says so."""
 
+LONGEST_SILENCE = timedelta(seconds=10)
+"""A consumer asks Kafka four times a second; without an answer for so long it does not know what it misses."""
+
 OLDEST_ANNOUNCEMENT = timedelta(seconds=30)
 """An outbox that holds something for longer has lost its way to Kafka."""
+
+_LET_GO_WITHIN = timedelta(seconds=6)
+"""What a loop has to leave in good order: the relay closes a producer and a connection."""
 
 _log = structlog.get_logger(__name__)
 
@@ -64,7 +70,7 @@ def standard_checks(
     async def watermarks_are_read() -> str | None:
         nonlocal caught_up
         caught_up = caught_up or (watermarks.is_assigned() and watermarks.lag() == 0)
-        return None if caught_up else "token watermarks are not read to their end yet"
+        return _trouble(watermarks) if caught_up else "token watermarks are not read to their end yet"
 
     async def outbox_empties() -> str | None:
         age = relay.oldest_unsent
@@ -86,44 +92,61 @@ def _trouble(subscription: Subscription) -> str | None:
     lag = subscription.lag()
     if lag is None:
         return f"{subscription.name} has no answer from Kafka yet"
+    silence = subscription.silence()
+    if silence > LONGEST_SILENCE:
+        return f"{subscription.name} had no answer from Kafka for {silence.total_seconds():.0f} s"
     return f"{subscription.name} is {lag} records behind" if lag > MOST_LAG else None
 
 
 def run(parts: Parts) -> None:
-    """Run the service until SIGTERM or SIGINT; returns after the work in hand is done."""
-    asyncio.run(_run(parts))
+    """Run the service until SIGTERM or SIGINT; returns after the work in hand is done, or given up in its grace time.
+
+    Spans are exported where the environment says so (`tracing.export_if_wanted`).
+    """
+    stop_exporting = tracing.export_if_wanted(service=parts.name)
+    try:
+        asyncio.run(_run(parts))
+    finally:
+        stop_exporting()
 
 
 async def _run(parts: Parts) -> None:
+    """Serve and work until told to stop or one of the two ends: a service does not limp on without a part of it."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     serving = asyncio.create_task(serve(parts.api, host=parts.host, port=parts.port, stop=stop))
+    working = asyncio.create_task(_work(parts, stop))
     try:
-        await _first(serving, asyncio.create_task(_work(parts, stop)))
+        await asyncio.wait({serving, working}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stop.set()
-        await serving
+        await asyncio.wait({serving, working})
+        await parts.database.close()
+    for part in (serving, working):
+        part.result()
     _log.info("stopped", service=parts.name)
 
 
-async def _first(*tasks: asyncio.Task[None]) -> None:
-    """Wait for the first to end and raise what it raised: a service does not limp on without a part of it."""
-    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        if task is not tasks[0]:
-            await _cancelled(task)
-    for task in done:
-        task.result()
-
-
 async def _work(parts: Parts, stop: asyncio.Event) -> None:
-    """Open, consume and relay until told to stop; then stop taking in, finish, let announcements leave, close."""
-    if not await _unless_stopped(until_it_works(parts.database.open, what="PostgreSQL"), stop):
-        return
-    if not await _unless_stopped(until_it_works(lambda: _connect(parts.broker), what="Kafka"), stop):
-        return
-    loops = {"relay": parts.relay.run, **parts.background}
+    """Open, consume and relay until told to stop; then stop taking in, finish what is in hand, and let go of Kafka."""
+    try:
+        if await _unless_stopped(
+            until_it_works(parts.database.open, what="PostgreSQL"), stop
+        ) and await _unless_stopped(until_it_works(lambda: _connect(parts.broker), what="Kafka"), stop):
+            await _keep_going(parts, stop)
+    finally:
+        await parts.broker.stop()
+
+
+async def _keep_going(parts: Parts, stop: asyncio.Event) -> None:
+    """Run the loops until told to stop.
+
+    Raises:
+        RuntimeError: one of them ended by itself: the service ends with it, to be started again.
+    """
+    consumers = {f"consumer {one.name}": one.ended for one in parts.subscriptions}
+    loops = {"relay": parts.relay.run, **consumers, **parts.background}
     tasks = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
     waiting = asyncio.create_task(stop.wait())
     _log.info("started", service=parts.name, port=parts.port)
@@ -132,10 +155,9 @@ async def _work(parts: Parts, stop: asyncio.Event) -> None:
         await parts.broker.stop()
         for task in done - {waiting}:
             task.result()
+            raise RuntimeError(f"{task.get_name()} has ended")
     finally:
-        for task in (*tasks, waiting):
-            await _cancelled(task)
-        await parts.database.close()
+        await _cancelled(*tasks, waiting)
 
 
 async def _connect(broker: KafkaBroker) -> None:
@@ -146,19 +168,20 @@ async def _connect(broker: KafkaBroker) -> None:
         raise TransientError(f"Kafka is unreachable: {type(error).__name__}") from error
 
 
-async def _unless_stopped(work: Awaitable[object], stop: asyncio.Event) -> bool:
+async def _unless_stopped(work: Coroutine[Any, Any, object], stop: asyncio.Event) -> bool:
     """Wait for the work; return False, with the work given up, if the service is told to stop first."""
-    working, waiting = asyncio.ensure_future(work), asyncio.create_task(stop.wait())
+    working, waiting = asyncio.create_task(work), asyncio.create_task(stop.wait())
     await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     if working.done():
         working.result()
         return True
-    working.cancel()
+    await _cancelled(working)
     return False
 
 
-async def _cancelled(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.wait({task})
+async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel them and wait, for a moment, for how they take it."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=_LET_GO_WITHIN.total_seconds())

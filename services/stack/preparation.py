@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
-from datetime import timedelta
 
 from aiokafka.errors import KafkaError
 
@@ -16,10 +14,6 @@ from shared.persistence.migrate import migrate
 from shared.persistence.provision import Logins, dsn_of, kept_passwords, provision, role_names
 from shared.settings import StackSettings
 
-_TOPICS_WITHIN = timedelta(seconds=5)
-"""A broker that has just come up elects its leaders; an own one that is away for longer is named."""
-_AGAIN_SECONDS = 0.3
-
 
 def prepare_topics(settings: StackSettings) -> list[str]:
     """Have every topic as the contract says; return what was changed.
@@ -27,19 +21,10 @@ def prepare_topics(settings: StackSettings) -> list[str]:
     Raises:
         StartError: Kafka does not take them.
     """
-    return asyncio.run(_prepare_topics(settings.kafka))
-
-
-async def _prepare_topics(bootstrap_servers: str) -> list[str]:
-    """A broker that has just come up may not have elected its leaders yet."""
-    deadline = time.monotonic() + _TOPICS_WITHIN.total_seconds()
-    while True:
-        try:
-            return await apply_topics(bootstrap_servers)
-        except KafkaError as error:
-            if not error.retriable or time.monotonic() > deadline:
-                raise StartError(f"Kafka at {bootstrap_servers} does not take the topics: {error}") from error
-        await asyncio.sleep(_AGAIN_SECONDS)
+    try:
+        return asyncio.run(apply_topics(settings.kafka))
+    except (KafkaError, ValueError) as error:
+        raise StartError(f"Kafka at {settings.kafka} does not take the topics: {error}") from error
 
 
 def prepare_databases(settings: StackSettings, programs: Sequence[Program], *, admin_dsn: str) -> dict[str, Logins]:

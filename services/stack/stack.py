@@ -22,6 +22,9 @@ from shared.settings import StackSettings
 READY_WITHIN = timedelta(seconds=60)
 """Of one process; recovery after a crash is part of a start."""
 
+SERVICE_GRACE = timedelta(seconds=25)
+"""A service that is told to stop finishes what it has in hand, also while what it depends on is away."""
+
 _LOOK_EVERY_SECONDS = 0.2
 
 Step = Callable[[str], AbstractContextManager[object]]
@@ -131,7 +134,7 @@ class Stack:
         for service in self._services:
             service.child.ask_to_stop(service.stop_signal)
         for server in (*self._services, *self._servers()):
-            server.child.stop(stop_signal=server.stop_signal)
+            server.child.stop(stop_signal=server.stop_signal, grace=SERVICE_GRACE)
         forget(self._home)
 
     def _servers(self) -> list[Server]:

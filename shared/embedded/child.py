@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +21,12 @@ LARGEST_LOG = 16 * 1024 * 1024
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.05
 _TAIL_BYTES = 4000
+
+LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+"""Loaded here: a process that has threads may not load a library between fork and exec."""
+
+_starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starter")
+"""Starts every child. To the kernel a child's parent is the thread that started it; this one ends with the process."""
 
 
 class StartError(Exception):
@@ -43,10 +50,10 @@ def is_taken(port: int, *, host: str = "127.0.0.1") -> bool:
 def die_with_parent(stop: signal.Signals = signal.SIGTERM) -> None:
     """Have the kernel signal this process when its parent is gone (Linux; elsewhere the next start cleans up).
 
-    The parent is the thread that starts it: start a child from the main thread alone.
+    The parent is the thread that starts it, not its process: `Child` starts all of them in one that stays.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, stop)
+    if LIBC is not None:
+        LIBC.prctl(_PR_SET_PDEATHSIG, stop)
 
 
 class Child:
@@ -75,20 +82,31 @@ class Child:
         prepare: Callable[[], None] = die_with_parent,
         user: str | None = None,
     ) -> None:
-        """Start the command in a session of its own, so that a Ctrl-C at the terminal is its owner's to handle."""
+        """Start the command in a session of its own, so that a Ctrl-C at the terminal is its owner's to handle.
+
+        Any thread may call this: the child ends with this process, not with the thread.
+        """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._put_large_log_aside()
+        owner = os.getpid()
+
+        def in_the_child() -> None:
+            prepare()
+            if os.getppid() != owner:  # it ended before `prepare` could ask to be told
+                os._exit(1)
+
         with self.log.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - a fixed program, no shell
+            self._process = _starter.submit(
+                subprocess.Popen,
                 list(command),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=dict(environment) if environment is not None else None,
                 start_new_session=True,
-                preexec_fn=prepare,  # noqa: PLW1509 - only system calls, before exec
+                preexec_fn=in_the_child,
                 user=user,
-            )
+            ).result()
 
     def wait_until(
         self, answers: Callable[[], bool], *, within: timedelta, why: Callable[[], str] = lambda: ""

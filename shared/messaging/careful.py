@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from faststream.kafka import KafkaBroker
 from nuxari_events.client.unreadable import step_over
 from typing_extensions import override
 
+from shared.messaging.closing import ends_in_time
 from shared.telemetry import metrics
+
+if TYPE_CHECKING:
+    from faststream.kafka import KafkaBroker  # costs a command half a second that reads with what is here
 
 _log = structlog.get_logger(__name__)
 
@@ -39,6 +42,12 @@ class CarefulConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         except UnicodeDecodeError:
             await self._go_back(stood)
             return {}
+
+    @override
+    async def stop(self) -> None:
+        """Leave the group and disconnect; a broker that is away is not waited for."""
+        if not self._closed and not await ends_in_time(super().stop(), what="a consumer"):
+            await ends_in_time(self._client.close(), what="a consumer's connections")
 
     async def _go_back(self, stood: dict[TopicPartition, int | None]) -> None:
         for partition, position in stood.items():

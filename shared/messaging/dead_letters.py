@@ -10,9 +10,14 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from nuxari_events.topics import DEAD_LETTER_SUFFIX, TOPICS, Topic
 
+from shared.messaging.careful import CarefulConsumer
+
 _EPITAPH = ("dlq-code", "dlq-consumer", "dlq-topic", "dlq-partition", "dlq-offset")
 _REPLAYED = "dlq-replayed"
 """Header of a note, in the dead-letter topic itself, that names the offset of a letter that was sent again."""
+
+_LONGEST_NUMBER = 20
+"""Digits; an offset has 64 bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +41,11 @@ class DeadLetter:
 
 
 async def read(bootstrap_servers: str, *, topics: Sequence[Topic] = TOPICS) -> list[DeadLetter]:
-    """Return every dead letter of the topics, oldest first, including those that were replayed."""
-    consumer = AIOKafkaConsumer(
+    """Return every dead letter of the topics, oldest first, including those that were replayed.
+
+    What somebody else put there and nobody can read is stepped over.
+    """
+    consumer = CarefulConsumer(
         bootstrap_servers=bootstrap_servers, enable_auto_commit=False, group_id=None, auto_offset_reset="earliest"
     )
     await consumer.start()
@@ -45,7 +53,7 @@ async def read(bootstrap_servers: str, *, topics: Sequence[Topic] = TOPICS) -> l
         records = [record for topic in topics for record in await _whole(consumer, topic.dead_letter)]
     finally:
         await consumer.stop()
-    replayed = {(r.topic, int(note)) for r in records if (note := _header(r, _REPLAYED)) is not None}
+    replayed = {(r.topic, _number(r, _REPLAYED)) for r in records if _header(r, _REPLAYED) is not None}
     letters = [_letter(record, replayed) for record in records if _header(record, _REPLAYED) is None]
     return sorted(letters, key=lambda letter: letter.buried_at)
 
@@ -73,7 +81,7 @@ async def _whole(consumer: AIOKafkaConsumer, topic: str) -> list[ConsumerRecord[
     end = (await consumer.end_offsets([partition]))[partition]
     records: list[ConsumerRecord[Any, Any]] = []
     while await consumer.position(partition) < end:
-        batch = await consumer.getmany(partition, timeout_ms=1000)
+        batch = await consumer.getmany(timeout_ms=1000)
         records.extend(batch.get(partition, ()))
     return records
 
@@ -84,14 +92,20 @@ def _letter(record: ConsumerRecord[Any, Any], replayed: set[tuple[str, int]]) ->
         letter=record.offset,
         code=_header(record, "dlq-code") or "unknown",
         consumer=_header(record, "dlq-consumer") or "unknown",
-        partition=int(_header(record, "dlq-partition") or -1),
-        offset=int(_header(record, "dlq-offset") or -1),
+        partition=_number(record, "dlq-partition"),
+        offset=_number(record, "dlq-offset"),
         buried_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
         replayed=(record.topic, record.offset) in replayed,
         key=record.key,
         value=record.value,
         headers=tuple(header for header in record.headers if header[0] not in _EPITAPH),
     )
+
+
+def _number(record: ConsumerRecord[Any, Any], name: str) -> int:
+    """Return the number in a header, -1 if there is none: the letter may not be one of ours."""
+    text = _header(record, name) or ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _LONGEST_NUMBER else -1
 
 
 def _header(record: ConsumerRecord[Any, Any], name: str) -> str | None:

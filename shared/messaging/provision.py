@@ -6,25 +6,58 @@ from datetime import timedelta
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import InvalidReplicationFactorError, KafkaError, TopicAlreadyExistsError, for_code
 from nuxari_events.topics import TOPICS, Topic
+
+from shared.messaging.reliability import until_it_works
 
 DEAD_LETTER_RETENTION = timedelta(days=30)
 """Time enough to notice, mend and replay."""
 
 
-async def apply_topics(bootstrap_servers: str, *, replication_factor: int = -1) -> list[str]:
+ELECTED_WITHIN = timedelta(seconds=10)
+"""A broker that has just come up answers before topics may lie on it; one that refuses for longer is named."""
+
+_ANSWER_MS = 10_000
+"""A broker that takes connections and says nothing is away."""
+
+
+async def apply_topics(
+    bootstrap_servers: str, *, replication_factor: int = -1, within: timedelta = ELECTED_WITHIN
+) -> list[str]:
     """Create what is missing, add partitions where there are too few, and set retention; return what was changed.
 
+    A broker that is starting or electing is waited for.
+
     Raises:
-        KafkaError: the broker is away or refuses; the message names the topic.
+        KafkaError: the broker is still away or electing after `within`, or refuses; the message names the topic.
         ValueError: a topic has more partitions than the registry says, which would break the join of topics.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, client_id="nuxari-topics")
-    await admin.start()
+    changed: list[str] = []
+    await until_it_works(
+        lambda: _applied(bootstrap_servers, replication_factor, changed),
+        what="Kafka's topics",
+        within=within,
+        may_pass=_may_pass,
+    )
+    return sorted(set(changed))
+
+
+def _may_pass(error: Exception) -> bool:
+    """A broker that is not yet one of its cluster calls every replication factor too large."""
+    return isinstance(error, KafkaError) and (error.retriable or isinstance(error, InvalidReplicationFactorError))
+
+
+async def _applied(bootstrap_servers: str, replication_factor: int, changed: list[str]) -> None:
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=bootstrap_servers, client_id="nuxari-topics", request_timeout_ms=_ANSWER_MS
+    )
     try:
+        await admin.start()
         created = await _create(admin, replication_factor)
-        return created + await _grow(admin) + await _configure(admin, skip=created)
+        changed += created
+        changed += await _grow(admin)
+        await _configure(admin, skip=created)
     finally:
         await admin.close()
 
@@ -65,8 +98,7 @@ async def _create(admin: AIOKafkaAdminClient, replication_factor: int) -> list[s
 
 
 async def _grow(admin: AIOKafkaAdminClient) -> list[str]:
-    found = await admin.describe_topics(list(_wanted()))
-    sizes = {topic["topic"]: len(topic["partitions"]) for topic in found}
+    sizes = await _sizes(admin)
     for topic in TOPICS:
         if sizes[topic.name] > topic.partitions:
             raise ValueError(
@@ -79,17 +111,26 @@ async def _grow(admin: AIOKafkaAdminClient) -> list[str]:
     return sorted(short)
 
 
-async def _configure(admin: AIOKafkaAdminClient, *, skip: list[str]) -> list[str]:
+async def _sizes(admin: AIOKafkaAdminClient) -> dict[str, int]:
+    """Return how many partitions each topic has; the broker may not have heard yet of one that was just created."""
+    found = await admin.describe_topics(list(_wanted()))
+    for topic in found:
+        _raise_unless(topic["error_code"], topic["topic"])
+    return {topic["topic"]: len(topic["partitions"]) for topic in found}
+
+
+async def _configure(admin: AIOKafkaAdminClient, *, skip: list[str]) -> None:
     resources = [
         ConfigResource(ConfigResourceType.TOPIC, name, configs=settings)
         for name, (_, settings) in _wanted().items()
         if name not in skip
     ]
     if resources:
-        await admin.alter_configs(resources)
-    return []
+        for response in await admin.alter_configs(resources):
+            for code, _, _, name in response.resources:
+                _raise_unless(code, name)
 
 
-def _raise_unless(code: int, name: str, *, allowed: type[Exception]) -> None:
+def _raise_unless(code: int, name: str, *, allowed: type[Exception] | None = None) -> None:
     if code and for_code(code) is not allowed:
         raise for_code(code)(f"topic {name}")

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
-from faststream.kafka import KafkaBroker
 from nuxari_events.topics import DEAD_LETTER_SUFFIX
 
 from shared.errors import TransientError
 from shared.telemetry import metrics
+
+if TYPE_CHECKING:
+    from faststream.kafka import KafkaBroker  # costs a command half a second that waits with what is here
 
 FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 5.0
@@ -56,15 +60,40 @@ class Backoff:
         self._delay = min(self._delay * 2, LONGEST_DELAY_SECONDS)
 
 
-async def until_it_works(call: Callable[[], Awaitable[_T]], *, what: str) -> _T:
-    """Return what the call returns, waiting out every TransientError, for ever."""
-    backoff = Backoff()
+def is_transient(error: Exception) -> bool:
+    """Say whether the error means that the world is down."""
+    return isinstance(error, TransientError)
+
+
+async def until_it_works(
+    call: Callable[[], Awaitable[_T]],
+    *,
+    what: str,
+    within: timedelta | None = None,
+    may_pass: Callable[[Exception], bool] = is_transient,
+) -> _T:
+    """Return what the call returns, waiting out every error that may pass, for ever or for as long as is given.
+
+    A call that worked for a while before it failed is tried again as soon as at first.
+
+    Args:
+        call: tried again and again.
+        what: is being waited for; for the log.
+        within: after this long the error is raised as it came; None waits for ever.
+        may_pass: says of an error whether trying again can help.
+    """
+    backoff, began = Backoff(), time.monotonic()
     while True:
+        tried = time.monotonic()
         try:
             return await call()
-        except TransientError as error:
-            _log.warning("waiting", what=what, error=str(error))
-            await backoff.wait()
+        except Exception as error:
+            if not may_pass(error) or (within and time.monotonic() - began > within.total_seconds()):
+                raise
+            _log.warning("waiting", what=what, error=str(error) or type(error).__name__)
+        if time.monotonic() - tried > LONGEST_DELAY_SECONDS:
+            backoff.reset()
+        await backoff.wait()
 
 
 class DeadLetters:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Protocol, TypeAlias
 
 import structlog
@@ -24,6 +26,9 @@ Record: TypeAlias = ConsumerRecord[Any, Any]
 
 BATCH = 500
 """Records in one transaction: enough to share its cost, few enough to redo quickly."""
+
+COMMIT_WITHIN = timedelta(seconds=5)
+"""aiokafka would wait for as long as the broker is away, with the batch in hand; what was applied is known anyway."""
 
 _log = structlog.get_logger(__name__)
 
@@ -65,6 +70,7 @@ class Subscription:
         self._in_hand = asyncio.Lock()
         self.halted = False
         self.failing = False
+        self._let_go_at = 0.0
         self._subscriber = broker.subscriber(
             *(topic.name for topic in topics),
             batch=True,
@@ -99,6 +105,24 @@ class Subscription:
             total += max(end - position, 0)
         return total
 
+    def silence(self) -> timedelta:
+        """Return how long ago Kafka answered last; nothing while a batch is in hand, when nobody needs to ask."""
+        if self.consumer is None or self._in_hand.locked():
+            return timedelta(0)
+        answers = (self.consumer.last_poll_timestamp(partition) for partition in self.consumer.assignment())
+        last = max((answer for answer in answers if answer is not None), default=None)
+        if last is None:
+            return timedelta(0)
+        return max(timedelta(0), timedelta(seconds=time.time() - max(last / 1000, self._let_go_at)))
+
+    async def ended(self) -> None:
+        """Return when the client of a running member of a group has ended: stopped, or given up for good.
+
+        aiokafka gives up its place in the group on an error that it did not expect; only a new consumer mends that.
+        """
+        running: Any = self.consumer
+        await asyncio.wait({running._coordinator._coordination_task})  # noqa: SLF001 - there is no public word on it
+
     def is_assigned(self) -> bool:
         """Say whether the group gave it partitions."""
         return self.consumer is not None and bool(self.consumer.assignment())
@@ -119,6 +143,7 @@ class Subscription:
                 self._backoff.reset()
                 metrics.CONSUMED.labels(self.name).inc(len(records))
                 await self._commit(records)
+            self._let_go_at = time.time()
 
     async def _try_again(self, records: Sequence[Record], error: Exception) -> None:
         self.failing = True
@@ -149,10 +174,12 @@ class Subscription:
             return
         assigned = consumer.assignment()
         offsets = {p: o for p, o in _next_offsets(records).items() if p in assigned}
+        if not offsets:
+            return
         try:
-            if offsets:
+            async with asyncio.timeout(COMMIT_WITHIN.total_seconds()):
                 await consumer.commit(offsets)
-        except KafkaError as error:
+        except (KafkaError, TimeoutError) as error:
             metrics.COMMIT_FAILED.labels(self.name).inc()
             _log.warning("offsets were not committed", consumer=self.name, error=type(error).__name__)
 
@@ -173,8 +200,12 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = self._subscription.consumer
         if self._owner is None or consumer is None or not assigned:
             return
-        for partition, offset in (await self._owner.assigned(assigned)).items():
-            consumer.seek(partition, offset)
+        # else the consumer reads on from Kafka's offsets meanwhile, past what the owner has not saved
+        consumer.pause(*assigned)
+        async with self._subscription._in_hand:  # noqa: SLF001 - same file, one unit
+            for partition, offset in (await self._owner.assigned(assigned)).items():
+                consumer.seek(partition, offset)
+        consumer.resume(*assigned)
 
 
 def _first_offsets(records: Iterable[Record]) -> dict[TopicPartition, int]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -11,7 +14,7 @@ from nuxari_events.envelope import Event
 
 from shared.errors import TransientError
 from shared.persistence import audit_log
-from shared.persistence.outbox import append
+from shared.persistence.outbox import append, traced
 
 UNREACHABLE = (
     OSError,
@@ -32,6 +35,9 @@ UNREACHABLE = (
 )
 """What PostgreSQL and the network say when trying again later can help."""
 
+CLOSE_WITHIN = timedelta(seconds=3)
+"""How long closing waits for transactions in hand: whoever had them was given time before."""
+
 _LOST = ("connection is closed", "connection has been released", "pool is clos", "not initialized")
 
 
@@ -51,8 +57,8 @@ class Transaction:
             self.tenant_id = tenant_id
 
     def announce(self, event: Event) -> None:
-        """Publish the event if, and only if, this transaction commits."""
-        self._announcements.append(event)
+        """Publish the event if, and only if, this transaction commits; it belongs to the trace that goes on here."""
+        self._announcements.append(traced(event))
 
     def enter_in_log(self, entry: audit_log.Entry) -> None:
         """Keep the audit entry if, and only if, this transaction commits."""
@@ -135,9 +141,10 @@ class Database:
             )
 
     async def close(self) -> None:
-        """Return every connection; waits for those in use."""
+        """Return every connection; those in use are waited for, for a moment, and then cut off."""
         if self._pool is not None:
-            await self._pool.close()
+            with contextlib.suppress(*UNREACHABLE, asyncpg.InterfaceError):
+                await asyncio.wait_for(self._pool.close(), CLOSE_WITHIN.total_seconds())
 
     @asynccontextmanager
     async def transaction(self, tenant_id: str | None = None) -> AsyncIterator[Transaction]:

@@ -31,12 +31,13 @@ async def append(connection: asyncpg.pool.PoolConnectionProxy[Any], events: Sequ
     """
     if not events:
         return
-    rows = [_row(_traced(event)) for event in events]
+    rows = [_row(event) for event in events]
     await connection.execute(_INSERT, *map(list, zip(*rows, strict=True)))
     await connection.execute("select pg_notify($1, '')", CHANNEL)
 
 
-def _traced(event: Event) -> Event:
+def traced(event: Event) -> Event:
+    """Return the event as a part of the trace that is going on here, unless it is of one already."""
     traceparent = event.traceparent or current_traceparent()
     return event.model_copy(update={"traceparent": traceparent}) if traceparent else event
 

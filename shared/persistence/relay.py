@@ -11,10 +11,12 @@ from datetime import timedelta
 from typing import Any
 
 import asyncpg
-import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from shared.errors import TransientError
+from shared.messaging.closing import close_producer, never_overtake
+from shared.messaging.reliability import until_it_works
 from shared.persistence.database import UNREACHABLE
 from shared.persistence.outbox import CHANNEL
 from shared.telemetry import metrics
@@ -28,7 +30,11 @@ POLL = timedelta(seconds=1)
 _ONE_RELAY = 7_110_002
 """Advisory lock, held for the life of the connection: one relay per service, so rows leave in the order of their id."""
 
-_log = structlog.get_logger(__name__)
+_ANSWER_SECONDS = 30
+"""A database that takes longer over a statement is away."""
+
+_SESSION = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+"""PostgreSQL notices within half a minute that the relay's machine is gone, and lets another one have the lock."""
 
 
 class Relay:
@@ -55,21 +61,22 @@ class Relay:
 
     async def run(self) -> None:
         """Relay until cancelled; whatever is down is waited for, with back-off."""
-        delay = 0.2
-        while True:
-            try:
-                await self._while_connected()
-            except (*UNREACHABLE, asyncpg.InterfaceError, asyncpg.PostgresError, KafkaError) as error:
-                _log.warning("relay interrupted", service=self._service, error=type(error).__name__, retry_in=delay)
-                metrics.RELAY_INTERRUPTED.labels(self._service).inc()
-                self._waiting_since = self._waiting_since or time.monotonic()
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, 5.0)
-            else:
-                delay = 0.2
+        await until_it_works(self._until_interrupted, what=f"the relay of {self._service}")
+
+    async def _until_interrupted(self) -> None:
+        try:
+            await self._while_connected()
+        except (*UNREACHABLE, asyncpg.InterfaceError, asyncpg.PostgresError, KafkaError) as error:
+            metrics.RELAY_INTERRUPTED.labels(self._service).inc()
+            self._waiting_since = self._waiting_since or time.monotonic()
+            raise TransientError(type(error).__name__) from error
 
     async def _while_connected(self) -> None:
-        connection = await asyncpg.connect(self._dsn, server_settings={"application_name": f"{self._service}-relay"})
+        connection = await asyncpg.connect(
+            self._dsn,
+            timeout=_ANSWER_SECONDS,
+            server_settings=_SESSION | {"application_name": f"{self._service}-relay"},
+        )
         try:
             await connection.execute("select pg_advisory_lock($1)", _ONE_RELAY)
             await connection.add_listener(CHANNEL, lambda *_: self._wake.set())
@@ -92,11 +99,13 @@ class Relay:
             "select id, aggregatetype, message_key, payload, headers, now() - created_at as age"
             " from outbox order by id limit $1",
             BATCH,
+            timeout=_ANSWER_SECONDS,
         )
         self._note_age(rows[0]["age"] if rows else None)
         if rows:
             await _deliver(rows, send)
-            await connection.execute("delete from outbox where id = any($1::bigint[])", [row["id"] for row in rows])
+            sent = [row["id"] for row in rows]
+            await connection.execute("delete from outbox where id = any($1::bigint[])", sent, timeout=_ANSWER_SECONDS)
             metrics.RELAYED.labels(self._service).inc(len(rows))
         return len(rows)
 
@@ -129,8 +138,8 @@ async def _producer(bootstrap_servers: str, service: str) -> Any:  # noqa: ANN40
         linger_ms=2,
         request_timeout_ms=20_000,
     )
-    await producer.start()
     try:
-        yield producer
+        await producer.start()
+        yield never_overtake(producer)
     finally:
-        await producer.stop()
+        await close_producer(producer)

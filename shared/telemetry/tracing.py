@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import timedelta
 
+import structlog
 from opentelemetry import trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _FORM = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 """Version ff and ids of zeros are invalid (W3C Trace Context, section 3.2)."""
+
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
+_SEND_REST_WITHIN = timedelta(seconds=2)
+
+_log = structlog.get_logger(__name__)
 
 _W3C = TraceContextTextMapPropagator()
 
@@ -66,12 +76,40 @@ def new_traceparent() -> str:
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
-def export(*, service: str, endpoint: str) -> Callable[[], None]:
+def export_if_wanted(*, service: str) -> Callable[[], None]:
+    """Export this process's spans if an OTLP endpoint is named, as OpenTelemetry's own variables do; see `export`.
+
+    `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` names it; `OTEL_SDK_DISABLED=true` and
+    `OTEL_TRACES_EXPORTER=none` forbid it; headers, sampling and batches follow their variables too. Without the extra
+    `otel` the service runs and says in one line that nothing is exported.
+    """
+    if not _is_wanted(os.environ):
+        return _nothing
+    try:
+        return export(service=service)
+    except RuntimeError as error:
+        _log.warning("no traces", why=str(error))
+        return _nothing
+
+
+def _is_wanted(environment: Mapping[str, str]) -> bool:
+    """OpenTelemetry environment variable specification: an empty value counts as none, `true` in any case as yes."""
+    is_off = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    is_elsewhere = environment.get("OTEL_TRACES_EXPORTER") not in {None, "", "otlp"}
+    return any(environment.get(name) for name in _ENDPOINTS) and not is_off and not is_elsewhere
+
+
+def _nothing() -> None:
+    """There is nothing to stop."""
+
+
+def export(*, service: str) -> Callable[[], None]:
     """Record this process's spans and send them to an OTLP collector over HTTP; the result sends the rest and stops.
+
+    Where to, and how, is said by OpenTelemetry's own environment variables.
 
     Args:
         service: the `service.name` under which they appear.
-        endpoint: the collector's base URL, such as `http://127.0.0.1:4318`.
 
     Raises:
         RuntimeError: the extra `otel` is not installed.
@@ -84,6 +122,13 @@ def export(*, service: str, endpoint: str) -> Callable[[], None]:
     except ImportError:
         raise RuntimeError("traces are exported by the extra `otel`: install nuxari-security[otel]") from None
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
-    return provider.shutdown
+    return lambda: _end(provider.shutdown)
+
+
+def _end(shutdown: Callable[[], None]) -> None:
+    """Send the rest, for a moment: a collector that is away must not hold up the end of a service."""
+    ending = threading.Thread(target=shutdown, daemon=True)
+    ending.start()
+    ending.join(_SEND_REST_WITHIN.total_seconds())

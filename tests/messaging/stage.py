@@ -64,8 +64,14 @@ class Stage:
 
 async def set_the_stage(bootstrap_servers: str, admin_dsn: str) -> Stage:
     """Create a topic, its dead-letter topic, the logins, and the tables."""
+    stage = await set_the_tables(admin_dsn)
+    await create_topics(bootstrap_servers, stage.topic_name)
+    return dataclasses.replace(stage, bootstrap_servers=bootstrap_servers)
+
+
+async def set_the_tables(admin_dsn: str) -> Stage:
+    """Create the logins and the tables, for those who need no Kafka."""
     name = f"delivery-{uuid7()[-12:]}"
-    await create_topics(bootstrap_servers, name)
     connection = await asyncpg.connect(admin_dsn)
     try:
         for login in (f"nuxari_{SERVICE}", f"nuxari_{SERVICE}_relay"):
@@ -77,7 +83,7 @@ async def set_the_stage(bootstrap_servers: str, admin_dsn: str) -> Stage:
     finally:
         await connection.close()
     return Stage(
-        bootstrap_servers=bootstrap_servers,
+        bootstrap_servers="",
         topic_name=name,
         dsn=as_login(admin_dsn, f"nuxari_{SERVICE}"),
         relay_dsn=as_login(admin_dsn, f"nuxari_{SERVICE}_relay"),
@@ -112,9 +118,13 @@ def a_sign_in(*, tenant: str = "acme", user: str = "u1", event_id: str | None = 
     )
 
 
-async def publish(stage: Stage, messages: Iterable[Event | tuple[bytes | None, bytes | None]]) -> None:
+async def publish(
+    stage: Stage, messages: Iterable[Event | tuple[bytes | None, bytes | None]], *, compression: str | None = None
+) -> None:
     """Publish events by their tenant, and raw `(key, value)` pairs as they are."""
-    producer = AIOKafkaProducer(bootstrap_servers=stage.bootstrap_servers, enable_idempotence=True)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=stage.bootstrap_servers, enable_idempotence=True, compression_type=compression
+    )
     await producer.start()
     try:
         sent = []

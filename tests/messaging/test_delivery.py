@@ -118,6 +118,14 @@ async def test_a_replayed_dead_letter_is_applied_once_its_cause_is_gone(stage: S
     ]
 
 
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+async def test_what_others_compress_is_read(stage: Stage, members: Members, compression: str) -> None:
+    events = [a_sign_in() for _ in range(50)]
+    await members.join()
+    await publish(stage, events, compression=compression)
+    await _all_applied(stage, events)
+
+
 async def test_messages_that_the_client_cannot_read_are_stepped_over_and_nothing_else_is_lost(
     stage: Stage, members: Members
 ) -> None:

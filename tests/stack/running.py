@@ -15,30 +15,51 @@ import psutil
 from shared.embedded.child import free_port
 from tests.waiting import until
 
-FAKE_UP = Path(__file__).with_name("fake_up.py")
-READY_WITHIN = timedelta(seconds=60)
+FAKE_UP = (sys.executable, str(Path(__file__).with_name("fake_up.py")))
+REAL_UP = (sys.executable, "-c", "from services.cli import main; main()")
+ROOT = Path(__file__).parents[2]
+READY_WITHIN = timedelta(seconds=90)
 
 
 class RunningStack:
     """One home; `up` may be started in it more than once."""
 
-    def __init__(self, home: Path, **settings: str) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        command: tuple[str, ...] = FAKE_UP,
+        services: tuple[str, ...] = ("greeter", "waver"),
+        **settings: str,
+    ) -> None:
         self.home = home
-        self.ports = {name: free_port() for name in ("greeter", "waver")}
+        self._command = command
+        self.ports = {name: free_port() for name in services}
         self.environment = os.environ | {
             "NUXARI_HOME": str(home / "state"),
             "NUXARI_KAFKA_PORT": str(free_port()),
             "NUXARI_POSTGRES_PORT": str(free_port()),
+            **{f"NUXARI_{name.upper()}_PORT": str(port) for name, port in self.ports.items()},
             "FAKE_PROGRAMS": " ".join(f"{name}={port}" for name, port in self.ports.items()),
             **settings,
         }
         self.out = home / "out"
         self.process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def kafka(self) -> str:
+        return f"127.0.0.1:{self.environment['NUXARI_KAFKA_PORT']}"
+
     def up(self) -> None:
+        """As from a terminal: in a process group of its own, which Ctrl-C reaches."""
         with self.out.open("wb") as out, (self.home / "err").open("wb") as err:
             self.process = subprocess.Popen(  # noqa: S603 - our own script
-                [sys.executable, FAKE_UP, "up"], env=self.environment, stdout=out, stderr=err
+                [*self._command, "up"],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=out,
+                stderr=err,
+                process_group=0,
             )
 
     def lines(self) -> list[str]:
@@ -64,7 +85,12 @@ class RunningStack:
 
     def called(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603 - our own script
-            [sys.executable, FAKE_UP, *arguments], env=self.environment, capture_output=True, text=True, check=False
+            [*self._command, *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def status(self) -> dict[str, dict[str, object]]:
@@ -83,6 +109,12 @@ class RunningStack:
             return 0
         if self.process.poll() is None:
             self.process.send_signal(how)
+        return self.process.wait(60)
+
+    def ctrl_c(self) -> int:
+        """What the terminal does: the signal goes to the whole process group."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGINT)
         return self.process.wait(60)
 
     def left_running(self) -> list[str]:

@@ -115,6 +115,29 @@ async def test_a_stack_that_was_killed_leaves_nothing_and_starts_again_with_its_
     assert own_stack.left_running() == []
 
 
+async def test_two_stacks_run_side_by_side_and_one_that_stops_leaves_the_other(stack, own_stack):
+    await stack.is_up()
+    own_stack.up()
+    await own_stack.is_up()
+
+    both = [{one["url"] for one in running.status().values()} for running in (stack, own_stack)]
+    assert not both[0] & both[1]
+    assert [len(urls) for urls in both] == [4, 4]
+
+    assert own_stack.stop() == 0
+    assert own_stack.left_running() == []
+    assert all(process["ready"] for process in stack.status().values())
+
+
+async def test_ctrl_c_at_the_terminal_stops_every_process(own_stack):
+    own_stack.up()
+    await own_stack.is_up()
+
+    assert own_stack.ctrl_c() == 0
+    assert own_stack.left_running() == []
+    assert own_stack.errors()[-1].startswith("done ")
+
+
 async def test_ctrl_c_while_it_starts_stops_what_was_started(own_stack):
     own_stack.up()
     state = own_stack.home / "state" / "stack.json"

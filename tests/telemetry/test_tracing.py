@@ -138,7 +138,7 @@ async def collector() -> AsyncIterator[tuple[str, list[bytes]]]:
 
 RECORDING = """
 from shared.telemetry import tracing
-stop = tracing.export(service="till", endpoint="{endpoint}/")
+stop = tracing.export_if_wanted(service="till")
 try:
     with tracing.continued("{parent}", name="ring up"):
         print(tracing.current_traceparent(), end="")
@@ -153,10 +153,10 @@ async def test_spans_reach_a_collector_under_the_callers_trace_without_any_excep
 ):
     pytest.importorskip("opentelemetry.sdk")
     endpoint, received = collector
-    script = RECORDING.format(endpoint=endpoint, parent=PARENT)
+    script = RECORDING.format(parent=PARENT)
 
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", script, cwd=ROOT, stdout=subprocess.PIPE, env={"OTEL_EXPORTER_OTLP_COMPRESSION": "none"}
+        sys.executable, "-c", script, cwd=ROOT, stdout=subprocess.PIPE, env={"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
     )
     output, _ = await asyncio.wait_for(child.communicate(), 60)
 
@@ -171,11 +171,71 @@ async def test_spans_reach_a_collector_under_the_callers_trace_without_any_excep
     assert b"hunter2" not in spans
 
 
-def test_without_the_extra_exporting_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+ENDING = """
+import time
+from shared.telemetry import tracing
+stop = tracing.export_if_wanted(service="till")
+with tracing.continued("{parent}"):
+    began = time.monotonic()
+stop()
+print(time.monotonic() - began)
+"""
+
+
+async def test_a_collector_that_is_away_does_not_hold_up_the_end_of_a_service():
+    endpoint = f"http://127.0.0.1:{free_port()}"
+
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", ENDING.format(parent=PARENT)),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint},
+    )
+    output, _ = await asyncio.wait_for(child.communicate(), 60)
+
+    assert child.returncode == 0
+    assert float(output) < 4
+
+
+ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_wanted"),
+    [
+        ({}, False),
+        (ENDPOINT, True),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318/v1/traces"}, True),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, False),
+        ({**ENDPOINT, "OTEL_SDK_DISABLED": "True"}, False),
+        ({**ENDPOINT, "OTEL_SDK_DISABLED": "false"}, True),
+        ({**ENDPOINT, "OTEL_TRACES_EXPORTER": "none"}, False),
+        ({**ENDPOINT, "OTEL_TRACES_EXPORTER": "otlp"}, True),
+    ],
+)
+def test_spans_are_exported_where_the_environment_names_an_endpoint_and_does_not_forbid_it(
+    monkeypatch: pytest.MonkeyPatch, *, environment: dict[str, str], is_wanted: bool
+):
+    for name in (*ENDPOINT, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    exported: list[str] = []
+    monkeypatch.setattr(tracing, "export", lambda *, service: exported.append(service))
+
+    tracing.export_if_wanted(service="till")
+
+    assert exported == (["till"] if is_wanted else [])
+
+
+def test_without_the_extra_a_service_runs_and_says_what_to_install(monkeypatch: pytest.MonkeyPatch, logs: Logs):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
 
-    with pytest.raises(RuntimeError, match=r"install nuxari-security\[otel\]"):
-        tracing.export(service="till", endpoint="http://127.0.0.1:4318")
+    tracing.export_if_wanted(service="till")()
+
+    assert "install nuxari-security[otel]" in logs.one("no traces")["why"]
 
 
 async def test_a_log_line_of_a_request_bears_the_requests_id(logs: Logs):
