@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
+from typing import Any
 
+import structlog
 from aiokafka import TopicPartition
 from aiokafka.partitioner import murmur2
 from faststream.kafka import KafkaBroker
@@ -20,9 +22,12 @@ from nuxari_events.wire import MalformedEventError
 
 from services.monitoring.decode import decode
 from services.monitoring.domain.model import Fact
-from services.monitoring.service.correlation import Correlation
-from shared.messaging.reliability import DeadLetters, forward
+from services.monitoring.service.correlation import Correlation, End
+from shared.clock import Clock
+from shared.messaging.careful import position_of
+from shared.messaging.reliability import BUG, DeadLetters, forward
 from shared.messaging.subscription import Record, Subscription
+from shared.persistence.database import Database
 from shared.telemetry import metrics
 
 CONSUMER = "monitoring"
@@ -33,33 +38,33 @@ TOPICS: tuple[Topic, ...] = (IDENTITY_LIFECYCLE, PIM_LIFECYCLE, CREDENTIAL_LIFEC
 BATCH = 2000
 """Records at once: little is done for each, and state is not written per batch."""
 
-_ORDER = {topic.name: place for place, topic in enumerate(TOPICS)}
+_log = structlog.get_logger(__name__)
 
 
-def register(broker: KafkaBroker, correlation: Correlation) -> Subscription:
+def register(broker: KafkaBroker, *, database: Database, clock: Clock) -> tuple[Subscription, Correlation]:
     """Subscribe to every stream that a detection needs."""
-    intake = _Intake(broker, correlation, DeadLetters(broker, consumer=CONSUMER))
-    return Subscription(
-        broker, topics=TOPICS, group=CONSUMER, name=CONSUMER, take=intake.take, owner=correlation, max_records=BATCH
+    intake = _Intake(broker, DeadLetters(broker, consumer=CONSUMER))
+    correlation = Correlation(database, clock, topics=TOPICS, intake=intake.take)
+    subscription = Subscription(
+        broker,
+        topics=TOPICS,
+        group=CONSUMER,
+        name=CONSUMER,
+        take=correlation.take,
+        owner=correlation,
+        max_records=BATCH,
     )
+    correlation.follow(_KafkaReading(subscription))
+    return subscription, correlation
 
 
 class _Intake:
-    def __init__(self, broker: KafkaBroker, correlation: Correlation, dead_letters: DeadLetters) -> None:
+    def __init__(self, broker: KafkaBroker, dead_letters: DeadLetters) -> None:
         self._broker = broker
-        self._correlation = correlation
         self._dead_letters = dead_letters
 
-    async def take(self, records: Sequence[Record]) -> None:
-        """Correlate what can be read; bury what cannot; send on what lies in another partition than its tenant's."""
-        facts = []
-        for record in sorted(records, key=lambda one: _ORDER[one.topic]):
-            fact = await self._read(record)
-            if fact is not None:
-                facts.append(fact)
-        await self._correlation.take(facts, ends=_ends(records))
-
-    async def _read(self, record: Record) -> Fact | None:
+    async def take(self, record: Record, observe: Callable[[Fact], None]) -> None:
+        """Have observed what can be read; bury what cannot; send on what lies in another partition than its own."""
         try:
             fact = decode(
                 record.topic,
@@ -71,14 +76,59 @@ class _Intake:
             )
         except MalformedEventError as error:
             await self._dead_letters.bury(record, code=error.code)
-            return None
-        self._dead_letters.note_success()
+            return
         if fact is None:
             metrics.UNKNOWN.labels(CONSUMER, record.topic).inc()
         elif partition_of(fact.tenant) != record.partition:
             await forward(self._broker, record, key=fact.tenant.encode(), consumer=CONSUMER)
-            return None
-        return fact
+        elif not self._is_observed(fact, observe):
+            await self._dead_letters.bury(record, code=BUG)
+            return
+        self._dead_letters.note_success()
+
+    def _is_observed(self, fact: Fact, observe: Callable[[Fact], None]) -> bool:
+        """Observe once: what computes without any input or output fails in the same way each time."""
+        try:
+            observe(fact)
+        except Exception:  # noqa: BLE001 - a fault of a rule must not stop the others, nor the other tenants
+            _log.exception("an event was not correlated", topic=fact.topic, at=f"{fact.partition}/{fact.offset}")
+            return False
+        return True
+
+
+class _KafkaReading:
+    """How far the subscription's consumer is, and the brake on topics that are read far ahead of another."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+        self._held: set[TopicPartition] = set()
+
+    def positions(self) -> Mapping[TopicPartition, int]:
+        found = {partition: position_of(self._subscription.consumer, partition) for partition in self._assigned()}
+        return {partition: position for partition, position in found.items() if position is not None}
+
+    def ends(self) -> Mapping[TopicPartition, End]:
+        found = {}
+        for partition in self._assigned():
+            consumer: Any = self._subscription.consumer
+            end, asked_ms = consumer.highwater(partition), consumer.last_poll_timestamp(partition)
+            if end is not None and asked_ms is not None:
+                found[partition] = End(end, asked_ms)
+        return found
+
+    def hold(self, partitions: Collection[TopicPartition]) -> None:
+        consumer = self._subscription.consumer
+        if consumer is None or self._subscription.halted:
+            return
+        assigned, wanted = self._assigned(), set(partitions)
+        paused = consumer.paused()
+        consumer.pause(*(wanted & assigned) - paused)
+        consumer.resume(*(self._held - wanted) & assigned & paused)
+        self._held = wanted
+
+    def _assigned(self) -> set[TopicPartition]:
+        consumer = self._subscription.consumer
+        return set() if consumer is None else consumer.assignment()
 
 
 @lru_cache(maxsize=100_000)
@@ -86,11 +136,3 @@ def partition_of(tenant_id: str) -> int:
     """Return the partition that Kafka's own clients put the tenant's key into (murmur2)."""
     hashed: int = murmur2(tenant_id.encode())
     return (hashed & 0x7FFFFFFF) % PARTITIONS
-
-
-def _ends(records: Sequence[Record]) -> dict[TopicPartition, int]:
-    ends: dict[TopicPartition, int] = {}
-    for record in records:
-        place = TopicPartition(record.topic, record.partition)
-        ends[place] = max(ends.get(place, 0), record.offset + 1)
-    return ends

@@ -23,8 +23,8 @@ PASSWORD = "monitoring"
 
 
 @pytest.fixture
-async def monitoring_settings(kafka: str, postgres: str, fresh_database: str) -> ServiceSettings:
-    await apply_topics(kafka)
+async def monitoring_database(postgres: str, fresh_database: str) -> dict[str, str]:
+    """The DSN of each login to a database of monitoring's, by the login's part in it."""
     owner, login, relay = role_names("monitoring")
     await provision(postgres, "monitoring", passwords=dict.fromkeys((owner, login, relay), PASSWORD))
     name = urlsplit(fresh_database).path.lstrip("/")
@@ -34,10 +34,17 @@ async def monitoring_settings(kafka: str, postgres: str, fresh_database: str) ->
     finally:
         await admin.close()
     await asyncio.to_thread(migrate, "monitoring", dsn_of(postgres, name, owner, PASSWORD))
+    logins = {"service": login, "relay": relay}
+    return {part: dsn_of(postgres, name, one, PASSWORD) for part, one in logins.items()} | {"admin": fresh_database}
+
+
+@pytest.fixture
+async def monitoring_settings(kafka: str, monitoring_database: dict[str, str]) -> ServiceSettings:
+    await apply_topics(kafka)
     return ServiceSettings(
         kafka_bootstrap_servers=kafka,
-        database_dsn=SecretStr(dsn_of(postgres, name, login, PASSWORD)),
-        relay_dsn=SecretStr(dsn_of(postgres, name, relay, PASSWORD)),
+        database_dsn=SecretStr(monitoring_database["service"]),
+        relay_dsn=SecretStr(monitoring_database["relay"]),
         port=free_port(),
     )
 

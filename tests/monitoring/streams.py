@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from nuxari_events.envelope import Event
 
 from services.monitoring.domain.engine import Engine
-from services.monitoring.domain.model import Alert, Change, Closed
+from services.monitoring.domain.model import Alert, Change, Closed, Fact
 from tests.monitoring.builders import fact
 
 
@@ -28,6 +28,13 @@ def standing(changes: Iterable[Change]) -> dict[str, Alert]:
         else:
             found[change.alert.alert_id] = change.alert
     return found
+
+
+def undisturbed(facts: Iterable[Fact]) -> dict[str, Alert]:
+    """What stands when everything is read at once, in order of time, with nothing forgotten."""
+    engine = Engine()
+    changes = [change for one in sorted(facts, key=lambda one: one.time_ms) for change in engine.observe(one)]
+    return standing(changes + engine.advance())
 
 
 def numbers(events: Iterable[Event]) -> list[int]:

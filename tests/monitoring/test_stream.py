@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import statistics
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -14,6 +16,9 @@ from nuxari_events.ids import uuid7
 from nuxari_events.topics import ACCESS_ACTIVITY, SECURITY_ALERTS
 from nuxari_events.wire import encode
 
+from services.monitoring.domain.engine import Engine
+from services.monitoring.domain.model import Change, Fact
+from shared.embedded.child import free_port
 from shared.messaging import dead_letters
 from shared.settings import ServiceSettings
 from tests.monitoring.builders import NOON, action, activated, deactivated, sign_in
@@ -165,3 +170,55 @@ async def test_bad_input_is_buried_and_the_service_goes_on(wire: Wire, monitorin
         ["not-json", "tombstone", "not-json", "invalid-event", "invalid-event"] + ["invalid-event"] * 3 + ["too-large"]
     )
     assert {letter.consumer for letter in mine} == {"monitoring"}
+
+
+async def test_an_event_that_a_rule_stumbles_over_is_buried_and_the_others_go_on(
+    wire: Wire, monitoring_settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observe = Engine.observe
+
+    def stumble(engine: Engine, fact: Fact) -> list[Change]:
+        if fact.tenant == wire.tenant and fact.id == "odd":
+            raise ZeroDivisionError
+        return observe(engine, fact)
+
+    monkeypatch.setattr(Engine, "observe", stumble)
+    async with running(monitoring_settings):
+        await wire.publish(*_failures(5), sign_in(0, id="odd"), *_failures(5, first=5))
+        await wire.hears(("alert_raised", 1, 10))
+    letters = await dead_letters.read(wire.bootstrap_servers, topics=[ACCESS_ACTIVITY])
+    assert [letter.code for letter in letters if letter.key == wire.tenant.encode()] == ["bug"]
+
+
+async def test_once_everything_is_read_an_alert_leaves_within_a_second(
+    wire: Wire, monitoring_settings: ServiceSettings
+) -> None:
+    async with running(monitoring_settings):
+        await wire.publish(deactivated(0, "warm-up"), sign_in(60, "warm-up", ok=True))
+        await wire.hears(("alert_raised", 33, 2))
+        took = [await _time_to_alert(wire, f"user-{n}") for n in range(5)]
+    assert statistics.median(took) < 1
+
+
+async def _time_to_alert(wire: Wire, user: str) -> float:
+    """Seconds from an action after its activation, which is on another topic, to the alert about it."""
+    async with asyncio.timeout(SOON.total_seconds()):
+        await wire.publish(activated(0, user, until=600, activation=user))
+        begun = asyncio.get_running_loop().time()
+        await wire.publish(action(900, user))
+        while not any(one["data"]["group"].get("user_id") == user for one in wire.alerts):
+            await wire.heard()
+    return asyncio.get_running_loop().time() - begun
+
+
+async def test_a_partition_that_moves_takes_its_state_along(wire: Wire, monitoring_settings: ServiceSettings) -> None:
+    other = monitoring_settings.model_copy(update={"port": free_port()})
+    async with running(monitoring_settings) as first:
+        await wire.publish(*_failures(4))
+        await until(lambda: first.subscriptions[0].lag() == 0, within=SOON, what="all is taken")
+        async with running(other) as second:
+            await until(second.subscriptions[0].is_assigned, within=SOON, what="the second has partitions")
+            await wire.publish(*_failures(3, first=4))
+        await wire.publish(*_failures(3, first=7))
+        await wire.hears(("alert_raised", 1, 10))
+    assert [kind for kind, *_ in await wire.heard()] == ["alert_raised"]

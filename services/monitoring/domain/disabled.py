@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 
 from typing_extensions import override
 
 from services.monitoring.domain.episodes import Episode, each_alone
-from services.monitoring.domain.groups import Group, Groups, Owned, add, forget_before, state_at
+from services.monitoring.domain.groups import Group, Groups, Owned, add, discard, forget_before, state_at
 from services.monitoring.domain.model import Entry, Fact
 from services.monitoring.domain.rules import DisabledIdentity
 from services.monitoring.domain.trackers import Tracker
 
-USES_KEPT = 64
-"""The newest uses of one credential that wait for a late word on who owns it."""
+USES_KEPT = 10_000
+"""The newest uses of one credential that wait for a late word on who owns it; as many as a group keeps events."""
+
+
+SKEW_MS = 60_000
+"""By so much may the clocks of those differ who write of a use, a deactivation, a registration and an orphaning."""
 
 
 class DisabledTracker(Tracker[DisabledIdentity]):
@@ -49,14 +53,12 @@ class DisabledTracker(Tracker[DisabledIdentity]):
             yield user
 
     def _note_orphaning(self, groups: Groups, fact: Fact, entry: Entry) -> Iterator[str]:
-        """An orphaning names the owner too, for those who never saw the registration."""
+        """An orphaning names the owner too; whether the registration was seen before must not matter."""
         user, credential = fact.data.former_owner_id, fact.data.credential_id
         group = groups.of(user)
         add(group.related, entry._replace(object=credential))
-        known = groups.credentials.setdefault(credential, Owned())
-        if not known.owners:
-            yield from self._note_owner(groups, credential, user, entry)
-        elif group.standing:
+        yield from self._note_owner(groups, credential, user, entry)
+        if group.standing:
             yield user
 
     def _note_owner(self, groups: Groups, credential: str, owner: str | None, entry: Entry) -> Iterator[str]:
@@ -70,8 +72,7 @@ class DisabledTracker(Tracker[DisabledIdentity]):
             new = self._owner_at(known, use)
             if new is None or new == old:
                 continue
-            if old is not None and old != presenter:
-                groups.of(old).entries.remove(use)
+            if old is not None and old != presenter and discard(groups.of(old).entries, use):
                 yield old
             yield from self._note_use(groups, new, use)
 
@@ -79,17 +80,17 @@ class DisabledTracker(Tracker[DisabledIdentity]):
         credential, presenter = fact.data.credential_id, fact.data.user_id
         use = entry._replace(object=credential)
         known = groups.credentials.setdefault(credential, Owned())
-        if not any(one[:3] == use[:3] for one, _ in known.uses):
+        if not _is_among(known.uses, use):
             insort(known.uses, (use, presenter), key=lambda pair: pair[0])
             del known.uses[:-USES_KEPT]
         for user in {presenter, self._owner_at(known, use)} - {None}:
             yield from self._note_use(groups, str(user), use)
 
     def _owner_at(self, known: Owned, use: Entry) -> str | None:
-        """Return the owner at the time of the use; before the first that is known, that one."""
-        owner = known.owners[0][1] if known.owners else None
+        """Return the owner at the time of the use; shortly before the first that is known, that one."""
+        owner = None
         for entry, name in known.owners:
-            if entry.time_ms <= use.time_ms:
+            if entry.time_ms <= use.time_ms or (owner is None and entry.time_ms <= use.time_ms + SKEW_MS):
                 owner = name
         return owner
 
@@ -107,8 +108,11 @@ class DisabledTracker(Tracker[DisabledIdentity]):
     def _grounds(self, group: Group, episode: Episode) -> list[Entry]:
         deactivation = state_at(group.states, episode.identity.time_ms)
         used = {use.object for use in episode.evidence if use.object}
-        orphanings = [entry for entry in group.related if entry.object in used]
-        return [*([deactivation] if deactivation else []), *orphanings]
+        if deactivation is None:
+            return []
+        since, until = deactivation.time_ms - SKEW_MS, episode.last_ms + self.quiet_ms
+        orphanings = [one for one in group.related if one.object in used and since <= one.time_ms <= until]
+        return [deactivation, *orphanings]
 
     @override
     def forget(self, group: Group, horizon_ms: int) -> bool:
@@ -118,5 +122,11 @@ class DisabledTracker(Tracker[DisabledIdentity]):
             del group.states[0]
         if group.states and group.states[-1].role == "activation" and group.states[-1].time_ms < horizon_ms:
             group.states.clear()
-            group.related.clear()
+        if not group.states:
+            forget_before(group.related, horizon_ms - SKEW_MS)
         return not (group.entries or group.states or group.related)
+
+
+def _is_among(uses: list[tuple[Entry, str | None]], use: Entry) -> bool:
+    at = bisect_left(uses, use[:3], key=lambda pair: pair[0][:3])
+    return at < len(uses) and uses[at][0][:3] == use[:3]

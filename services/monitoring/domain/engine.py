@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from services.monitoring.domain import alerting
-from services.monitoring.domain.disabled import DisabledTracker
+from services.monitoring.domain.disabled import SKEW_MS, DisabledTracker
 from services.monitoring.domain.groups import Group, Groups, UnkeyedError, bound, knows
 from services.monitoring.domain.model import Change, Entry, Fact
 from services.monitoring.domain.pack import PACK
@@ -55,6 +55,7 @@ class _Source(msgspec.Struct):
 
 class _Tenant(msgspec.Struct):
     sources: dict[str, _Source] = {}
+    """By topic and source: within both, order of arrival is the same for whoever reads."""
     rules: dict[str, Groups] = {}
 
 
@@ -141,9 +142,10 @@ class Engine:
 
     def _note_source(self, tenant: _Tenant, fact: Fact, time_ms: int) -> bool:
         """Advance the source's time and say whether the event is too late by it."""
-        source = tenant.sources.get(fact.source)
+        key = f"{fact.topic} {fact.source}"  # two topics of one source are read one ahead of the other
+        source = tenant.sources.get(key)
         if source is None:
-            tenant.sources[fact.source] = _Source(time_ms, fact.ingested_ms)
+            tenant.sources[key] = _Source(time_ms, fact.ingested_ms)
             return False
         source.heard_ms = fact.ingested_ms
         if time_ms > source.newest_ms:
@@ -200,7 +202,11 @@ class Engine:
             _forget_credentials(groups, horizon_ms)
 
     def _horizon(self, tenant: _Tenant, now_ms: int) -> int:
-        """Return the time before which nothing more can come: the slowest source that still speaks decides."""
+        """Return the time before which nothing more can come: the slowest source that still speaks decides.
+
+        `now_ms` is when Kafka took the newest of what was read, if there is more; so a source is silent in a backlog
+        as it was when the backlog was written.
+        """
         idle_ms = milliseconds(self._limits.idle)
         speaking = [source.newest_ms for source in tenant.sources.values() if now_ms - source.heard_ms <= idle_ms]
         return min([now_ms, *speaking]) - self._lateness_ms
@@ -222,6 +228,6 @@ def _entry(fact: Fact, time_ms: int, role: str) -> Entry:
 def _forget_credentials(groups: Groups, horizon_ms: int) -> None:
     """Forget uses that no late word on an owner can concern; who owns a credential is kept."""
     for credential, known in list(groups.credentials.items()):
-        known.uses = [(use, who) for use, who in known.uses if use.time_ms >= horizon_ms]
+        known.uses = [(use, who) for use, who in known.uses if use.time_ms >= horizon_ms - SKEW_MS]
         if not known.uses and not known.owners:
             del groups.credentials[credential]

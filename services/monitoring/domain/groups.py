@@ -92,6 +92,15 @@ def add(entries: list[Entry], entry: Entry) -> bool:
     return True
 
 
+def discard(entries: list[Entry], entry: Entry) -> bool:
+    """Take the event out; return False if a limit has made the group forget it before."""
+    at = bisect_left(entries, entry[:3])
+    if at == len(entries) or entries[at][:3] != entry[:3]:
+        return False
+    del entries[at]
+    return True
+
+
 def knows(entries: list[Entry], entry: Entry) -> bool:
     """Say whether that source and id is there at any time: a clamped time differs at each arrival."""
     return any(one.id == entry.id and one.source == entry.source for one in entries)

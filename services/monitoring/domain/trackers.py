@@ -159,6 +159,10 @@ class FirstSeenTracker(Tracker[FirstSeen]):
         return not group.entries
 
 
+RELIED_ON = timedelta(hours=24)
+"""An activation that ended no longer ago explains an action outside it; 24 h is the longest that one can last."""
+
+
 class ActivationTracker(Tracker[OutsideActivation]):
     """Actions joined with activations and standing assignments, at the time of the action."""
 
@@ -168,6 +172,7 @@ class ActivationTracker(Tracker[OutsideActivation]):
     def __init__(self, rule: OutsideActivation) -> None:
         super().__init__(rule)
         self._skew_ms = milliseconds(rule.skew)
+        self._relied_on_ms = milliseconds(RELIED_ON)
 
     @override
     def key(self, fact: Fact) -> tuple[str, ...] | None:
@@ -230,7 +235,8 @@ class ActivationTracker(Tracker[OutsideActivation]):
 
     def _last_activation(self, group: Group, use: Entry) -> list[Entry]:
         """Return the events of the activation that ended last before the use: what the user may have relied on."""
-        over = [i for i in group.intervals.values() if i.started and i.end_ms is not None and i.end_ms <= use.time_ms]
+        since = use.time_ms - self._relied_on_ms
+        over = [i for i in group.intervals.values() if i.started and since < (i.end_ms or 0) <= use.time_ms]
         if not over:
             return []
         last = max(over, key=lambda interval: (interval.end_ms or 0, interval.started or use))
@@ -240,7 +246,8 @@ class ActivationTracker(Tracker[OutsideActivation]):
     def forget(self, group: Group, horizon_ms: int) -> bool:
         forget_before(group.entries, horizon_ms)
         oldest = horizon_ms - self._skew_ms - self.quiet_ms
-        over = [key for key, one in group.intervals.items() if one.end_ms is not None and one.end_ms < oldest]
+        unused = horizon_ms - self._relied_on_ms
+        over = [key for key, one in group.intervals.items() if one.end_ms is not None and one.end_ms < unused]
         for key in over:
             del group.intervals[key]
         while len(group.states) > 1 and group.states[1].time_ms < oldest:

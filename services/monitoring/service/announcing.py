@@ -39,12 +39,10 @@ async def announce(transaction: Transaction, change: Change, *, at: datetime) ->
 
 
 def _is_news(alert: Alert, row: alerts.Kept) -> bool:
-    """A replay goes through smaller counts again; they are the past. What has the same content is no news."""
-    if _content(alert) == row.content_hash:
-        return False
-    if row.status == "closed" and row.closure not in _UNJUDGED:
-        return False
-    return alert.related_events_count >= row.related_events_count
+    """Say whether it differs from what was announced, and may: an alert that became quiet stays closed."""
+    if row.status == "closed":
+        return row.closure in _UNJUDGED
+    return _content(alert) != row.content_hash
 
 
 async def _stand(

@@ -36,15 +36,13 @@ class Kept:
     status: str
     closure: str | None
     revision: int
-    related_events_count: int
     content_hash: bytes
 
 
 async def kept(transaction: Transaction, tenant_id: str, alert_id: str) -> Kept | None:
     """Return what is kept of the alert, locked until the transaction ends; None if it was never announced."""
     row = await transaction.fetchrow(
-        "select status, closure, revision, related_events_count, content_hash from alert"
-        " where tenant_id = $1 and alert_id = $2 for update",
+        "select status, closure, revision, content_hash from alert where tenant_id = $1 and alert_id = $2 for update",
         tenant_id,
         alert_id,
     )

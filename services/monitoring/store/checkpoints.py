@@ -12,10 +12,13 @@ from shared.persistence.database import Transaction
 _CLAIM = """
 insert into checkpoint (partition, epoch, offsets) values ($1, 1, '{}')
 on conflict (partition) do update set epoch = checkpoint.epoch + 1
-returning epoch, offsets, state
+returning epoch, offsets, announced, state
 """
 _SAVE = """
 update checkpoint set offsets = $3, state = $4, saved_at = $5 where partition = $1 and epoch = $2
+"""
+_NOTE_ANNOUNCED = """
+update checkpoint set announced = $3 where partition = $1 and epoch = $2
 """
 
 
@@ -24,9 +27,11 @@ class Checkpoint:
     """What was kept of a partition."""
 
     epoch: int
-    """Of its owner: the next owner's is higher, and then this one's saves are refused."""
+    """Of its owner: the next owner's is higher, and then this one's writes are refused."""
     offsets: Mapping[str, int]
     """The next offset to read, by topic; a topic that is missing is read from its beginning."""
+    announced: Mapping[str, int]
+    """The offsets up to which everything was announced, by topic; the state may be older."""
     state: bytes | None
 
 
@@ -35,7 +40,7 @@ async def claim(transaction: Transaction, partition: int) -> Checkpoint:
     row = await transaction.fetchrow(_CLAIM, partition)
     if row is None:
         raise AssertionError("an upsert returned no row")
-    return Checkpoint(row["epoch"], json.loads(row["offsets"]), row["state"])
+    return Checkpoint(row["epoch"], json.loads(row["offsets"]), json.loads(row["announced"]), row["state"])
 
 
 async def save(
@@ -43,4 +48,10 @@ async def save(
 ) -> bool:
     """Keep state and offsets together; return False, having kept nothing, if the partition has another owner now."""
     tag = await transaction.execute(_SAVE, partition, epoch, json.dumps(offsets), state, at)
+    return tag == "UPDATE 1"
+
+
+async def note_announced(transaction: Transaction, partition: int, *, epoch: int, offsets: Mapping[str, int]) -> bool:
+    """Keep the offsets whose alerts this transaction announces; return False if the partition has another owner now."""
+    tag = await transaction.execute(_NOTE_ANNOUNCED, partition, epoch, json.dumps(offsets))
     return tag == "UPDATE 1"
