@@ -51,7 +51,7 @@ def create(
     OUTPUT.print(f"tenant  {shown['tenant_id']}", highlight=False, soft_wrap=True)
     OUTPUT.print(f"owner   {shown['owner_id']}  {shown['owner_email']}", highlight=False, soft_wrap=True)
     OUTPUT.print(f"link    {shown['link']}", highlight=False, soft_wrap=True)
-    OUTPUT.print(f"works until {shown['expires_at']}, once", highlight=False)
+    OUTPUT.print(f"works until {shown['expires_at']}, once", highlight=False, soft_wrap=True)
 
 
 def _where() -> tuple[str, str]:

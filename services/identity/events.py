@@ -75,9 +75,16 @@ def factor_enrolled(factor: Factor, *, at: datetime, cause: Cause) -> identity.F
 def tokens_revoked(
     user_id: str, *, session_id: str | None, not_before: datetime, reason: str, at: datetime, cause: Cause
 ) -> identity.TokensRevoked:
-    """Return the watermark that voids the user's tokens, or one session's, that were issued before a moment."""
+    """Return the watermark that voids the user's tokens, or one session's, that were issued before a moment.
+
+    One that another service's event makes necessary has an id that follows from that event: a replay has it again.
+    """
+    envelope = _envelope(subject=user_id, at=at, cause=cause)
+    if cause.event is not None:
+        name = event_type(identity.TokensRevoked)
+        envelope["id"] = derived_id(SOURCE, cause.event.source, cause.event.id, user_id, name)
     data = identity.WatermarkData(user_id=user_id, session_id=session_id, not_before=not_before, reason=reason)
-    return identity.TokensRevoked(**_envelope(subject=user_id, at=at, cause=cause), data=data)
+    return identity.TokensRevoked(**envelope, data=data)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from joserfc.jwk import KeySet, OKPKey
 
 from shared.access.keys import KeySource
@@ -42,7 +44,7 @@ class SigningKeys:
         """
         signing = _key(_kept(directory / SIGNING_KEY, _new_signing_key), directory / SIGNING_KEY)
         others = sorted(directory.glob(f"{SIGNING_KEY}.*"))
-        return cls(signing, (signing, *(_key(path.read_text(), path) for path in others)))
+        return cls(signing, (signing, *(_key(_text(path), path) for path in others)))
 
     def document(self) -> dict[str, object]:
         """Return the public keys as a JWK Set (RFC 7517)."""
@@ -98,7 +100,7 @@ class Seal:
         """
         try:
             return self._cipher.decrypt(sealed[:12], sealed[12:], owner.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: too short to hold a nonce
             raise KeyFileError(f"a sealed secret does not open with {SEALING_KEY}") from None
 
 
@@ -107,12 +109,14 @@ def _new_signing_key() -> str:
 
 
 def _key(text: str, path: Path) -> OKPKey:
+    """Read it with cryptography first: joserfc fails in as many ways as there are other kinds of keys."""
     try:
-        key = OKPKey.import_key(text)
-    except ValueError:
-        raise KeyFileError(f"{path} is no Ed25519 key in PEM form") from None
-    if key.as_dict(private=False).get("crv") != "Ed25519" or not key.is_private:
-        raise KeyFileError(f"{path} is no private Ed25519 key")
+        read = load_pem_private_key(text.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise KeyFileError(f"{path} is no private key in PEM form that opens without a password") from None
+    if not isinstance(read, Ed25519PrivateKey):
+        raise KeyFileError(f"{path} is a private key, but no Ed25519 one")
+    key = OKPKey.import_key(text)
     key.ensure_kid()
     return key
 
@@ -120,7 +124,7 @@ def _key(text: str, path: Path) -> OKPKey:
 def _kept(path: Path, make: Callable[[], str]) -> str:
     """Return the file's text; of two processes that make it at once, both get the same."""
     if path.exists():
-        return path.read_text()
+        return _text(path)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
@@ -130,7 +134,16 @@ def _kept(path: Path, make: Callable[[], str]) -> str:
         _link_once(new, path)
     except OSError as error:
         raise KeyFileError(f"{path} is not there and cannot be made: {error.strerror}") from None
-    return path.read_text()
+    return _text(path)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except OSError as error:
+        raise KeyFileError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise KeyFileError(f"{path} is no text file") from None
 
 
 def _link_once(new: Path, path: Path) -> None:

@@ -20,6 +20,9 @@ from shared.clock import Clock
 from shared.persistence.database import Database
 from shared.web.problems import Problem
 
+LONGEST_AGENT = 512
+"""Characters of a user agent that are kept."""
+
 _ID = r"^[^\x00-\x1f\x7f]{1,256}$"
 
 IdInPath = Annotated[str, Path(pattern=_ID)]
@@ -39,6 +42,7 @@ _STATUS = {
     "own-role": 403,
     "own-account": 403,
     "role-out-of-reach": 403,
+    "mfa-required": 403,
     "account-locked": 403,
     "code-wrong": 422,
     "link-invalid": 410,
@@ -74,7 +78,7 @@ def acting(request: Request, caller: Caller) -> Acting:
         actor_id=caller.user_id,
         session_id=caller.session_id,
         address=address(request),
-        user_agent=request.headers.get("user-agent"),
+        user_agent=_user_agent(request),
         correlation_id=_request_id(),
         may_assign=lambda role: may(caller.roles, needed_to_assign(Role(role))),
     )
@@ -82,12 +86,16 @@ def acting(request: Request, caller: Caller) -> Acting:
 
 def somebody(request: Request) -> Acting:
     """Return that somebody acts who is not known yet."""
-    return Acting(address=address(request), user_agent=request.headers.get("user-agent"), correlation_id=_request_id())
+    return Acting(address=address(request), user_agent=_user_agent(request), correlation_id=_request_id())
 
 
 def address(request: Request) -> str | None:
     """Return the address the request came from."""
     return request.client.host if request.client else None
+
+
+def _user_agent(request: Request) -> str | None:
+    return request.headers.get("user-agent", "")[:LONGEST_AGENT] or None
 
 
 def _request_id() -> str | None:

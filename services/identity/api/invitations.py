@@ -58,12 +58,18 @@ def router(prefix: str, tools: Edge) -> APIRouter:
 
     @routes.post("/{user_id}/invitation", status_code=201, response_model=InvitationView)
     async def invite_again(request: Request, tenant_id: str, user_id: edge.IdInPath, caller: Administrator) -> Response:
-        """Give somebody who has not accepted a new link; earlier ones work no more."""
+        """Give somebody who has not accepted a new link; it takes what giving the user's roles takes."""
         del tenant_id
 
         async def act(transaction: Transaction) -> Any:  # noqa: ANN401 - a view or a problem
             at = tools.clock.now()
-            decision = await service.invite_again(transaction, user_id, acting=edge.acting(request, caller), at=at)
+            decision = await service.invite_again(
+                transaction,
+                user_id,
+                has_fresh_mfa=caller.has_fresh_mfa(at),
+                acting=edge.acting(request, caller),
+                at=at,
+            )
             return edge.problem(decision) if isinstance(decision, Refusal) else InvitationView.of(decision, at=at)
 
         return await once(request, database=tools.database, caller=caller, act=act, secret=True)

@@ -15,12 +15,14 @@ from services.identity.domain.errors import Refusal
 from services.identity.domain.model import Assignment
 from services.identity.service import roles as service
 from services.identity.store import roles as store
+from services.identity.store import users
 from shared.access.permissions import Permission, needed_to_assign
 from shared.access.tokens import Caller
 from shared.persistence.database import Transaction
 from shared.web.bodies import RequestModel
 from shared.web.guards import Requires, require, require_fresh_mfa
 from shared.web.idempotency import once
+from shared.web.problems import not_found
 
 Administrator = Annotated[Caller, Depends(Requires(Permission.ASSIGN_OTHER_ROLES))]
 Viewer = Annotated[Caller, Depends(Requires(Permission.VIEW_AUDIT))]
@@ -49,6 +51,8 @@ def router(prefix: str, tools: Edge) -> APIRouter:
         del caller
         at = tools.clock.now()
         async with tools.database.transaction(tenant_id) as transaction:
+            if await users.found(transaction, user_id) is None:
+                raise not_found("user")
             found = await store.held_by(transaction, user_id)
         return Page(items=[AssignmentView.of(one) for one in found if one.is_live(at)])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -29,6 +30,9 @@ RECOVERY_CODES = 10
 _FEWEST_DIFFERENT = 5
 """Different characters; `aaaaaaaaaaaa` is a password of one."""
 
+_SHORTEST_NAME = 4
+"""Characters of an address before the `@`; a shorter name is in many a sentence by chance."""
+
 _EMAIL = re.compile(r"[^\s@<>\x00-\x1f\x7f\"(),:;\[\]\\]{1,64}@(?=.{1,255}\Z)([a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63}")
 
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -36,12 +40,12 @@ _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
 def normal_email(text: str) -> str | None:
-    """Return the address in the form it is compared in, lower case; None if it is none.
+    """Return the address in the form it is compared in, lower case and NFC; None if it is none.
 
     An internationalised domain is given in its ASCII form (RFC 5890).
     """
-    address = text.strip().lower()
-    return address if _EMAIL.fullmatch(address) else None
+    address = unicodedata.normalize("NFC", text.strip().lower())
+    return address if address.isprintable() and _EMAIL.fullmatch(address) else None
 
 
 def check_password(password: str, *, email: str) -> Refusal | None:
@@ -56,9 +60,14 @@ def check_password(password: str, *, email: str) -> Refusal | None:
         return Refusal(
             "password-too-long", f"a password has {LONGEST_PASSWORD} characters at most", {"longest": LONGEST_PASSWORD}
         )
-    if email.partition("@")[0] in password.lower() or len(set(password)) < _FEWEST_DIFFERENT:
+    if _holds_name(password, email) or len(set(password)) < _FEWEST_DIFFERENT:
         return Refusal("password-too-simple", "the password must not contain the address nor repeat a few characters")
     return None
+
+
+def _holds_name(password: str, email: str) -> bool:
+    name = email.partition("@")[0]
+    return len(name) >= _SHORTEST_NAME and name in password.lower()
 
 
 def failed(user: User, *, at: datetime) -> User:

@@ -83,11 +83,6 @@ class Assignment:
         """Say whether the role is held through it at that moment."""
         return self.ended_at is None and (self.ends_at is None or at < self.ends_at)
 
-    @property
-    def is_permanent(self) -> bool:
-        """Whether it neither ended nor will end by itself."""
-        return self.ended_at is None and self.ends_at is None
-
 
 @dataclass(frozen=True, kw_only=True)
 class Owner:

@@ -24,7 +24,14 @@ OWN_ACCOUNT = Refusal("own-account", "nobody deactivates themselves; another adm
 ALREADY_HELD = Refusal("already-held", "the user holds this role already")
 NOT_HELD = Refusal("not-held", "the user does not hold this role by assignment; an activation is ended in PIM")
 NOT_ACTIVE = Refusal("user-not-active", "the user is not active")
-OUT_OF_REACH = Refusal("role-out-of-reach", "the user holds a role that the caller may not revoke")
+NOT_YET_ACTIVE = Refusal(
+    "user-not-active", "the user has not accepted yet; until then only an invitation gives the role"
+)
+NOT_INVITED = Refusal("not-invited", "the user accepted an invitation already, or is deactivated")
+OUT_OF_REACH = Refusal("role-out-of-reach", "the user holds a role that the caller may neither assign nor revoke")
+MFA_REQUIRED = Refusal(
+    "mfa-required", "an administrative role takes a second factor shown in this session within the last minutes"
+)
 
 
 def assign(
@@ -32,18 +39,23 @@ def assign(
     held: Iterable[Assignment],
     *,
     role: str,
+    is_administrative: bool,
     ends_at: datetime | None,
     assignment_id: str,
     by: str,
     at: datetime,
 ) -> Assignment | Refusal:
-    """Give the role, unless the user is the giver, gone, or has it already."""
+    """Give the role, unless the user is the giver, gone, or has it already.
+
+    An administrative one is given to active users alone: whoever made an invited user's link, which need not be
+    somebody who may give that role, could still use it and would have the role.
+    """
     if user is None:
         return NO_SUCH_USER
     if user.user_id == by:
         return OWN_ROLE
-    if user.status is UserStatus.DEACTIVATED:
-        return NOT_ACTIVE
+    if refusal := _standing(user, is_administrative=is_administrative):
+        return refusal
     if ends_at is not None and not at < ends_at <= at + LONGEST_ASSIGNMENT:
         return Refusal("bad-end", "an assignment ends later than now and within a year")
     if _direct(held, role, at=at) is not None:
@@ -57,6 +69,12 @@ def assign(
         ends_at=ends_at,
         assigned_by=by,
     )
+
+
+def _standing(user: User, *, is_administrative: bool) -> Refusal | None:
+    if user.status is UserStatus.DEACTIVATED:
+        return NOT_ACTIVE
+    return NOT_YET_ACTIVE if user.status is UserStatus.INVITED and is_administrative else None
 
 
 def revoke(
@@ -94,6 +112,29 @@ def deactivate(
     if last_owner.loses_last(owners, leaving=user.user_id):
         return last_owner.LAST_OWNER
     return replace(user, status=UserStatus.DEACTIVATED, changed_at=at)
+
+
+def invite_again(
+    user: User | None,
+    held: Iterable[Assignment],
+    *,
+    assignable: Collection[str],
+    administrative: Collection[str],
+    has_fresh_mfa: bool,
+    at: datetime,
+) -> User | Refusal:
+    """Give a new link to an invited user. It takes what assigning each of the user's roles takes.
+
+    Whoever gets the link could use it, and would have the roles.
+    """
+    if user is None:
+        return NO_SUCH_USER
+    if user.status is not UserStatus.INVITED:
+        return NOT_INVITED
+    roles = {one.role for one in held if one.is_live(at)}
+    if not roles <= set(assignable):
+        return OUT_OF_REACH
+    return MFA_REQUIRED if roles & set(administrative) and not has_fresh_mfa else user
 
 
 def reactivate(user: User | None, *, has_password: bool, at: datetime) -> User | Refusal:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from nuxari_events.ids import uuid7
+from nuxari_events.roles import ADMINISTRATIVE, Role
 
 from services.identity import events
-from services.identity.domain import credentials
+from services.identity.domain import credentials, rules
 from services.identity.domain.credentials import Ticket
 from services.identity.domain.errors import Refusal
 from services.identity.domain.model import Assignment, Invitation, Origin, User, UserStatus
@@ -22,7 +23,6 @@ from shared.persistence.database import Transaction
 
 BAD_EMAIL = Refusal("bad-email", "an address such as olga@acme.example is needed, its domain in ASCII form")
 KNOWN = Refusal("already-a-user", "the tenant has a user with this address")
-NOT_INVITED = Refusal("not-invited", "the user accepted an invitation already, or is deactivated")
 NO_SUCH_LINK = Refusal("link-invalid", "the link was used, replaced or withdrawn, has run out, or is none of ours")
 
 
@@ -53,15 +53,19 @@ async def invite(
     return decision
 
 
-async def invite_again(transaction: Transaction, user_id: str, *, acting: Acting, at: datetime) -> Invited | Refusal:
+async def invite_again(
+    transaction: Transaction, user_id: str, *, has_fresh_mfa: bool, acting: Acting, at: datetime
+) -> Invited | Refusal:
     """Give somebody who has not accepted yet a new link; earlier ones work no more."""
-    user = await users.locked(transaction, user_id)
-    if user is None:
-        return Refusal("not-found", "there is no such user")
-    decision: Invited | Refusal = NOT_INVITED
-    if user.status is UserStatus.INVITED:
-        link, invitation = await new_link(transaction, user, at=at)
-        decision = Invited(user=user, link=link, expires_at=invitation.expires_at)
+    user = rules.invite_again(
+        await users.locked(transaction, user_id),
+        await roles.held_by(transaction, user_id),
+        assignable={role for role in Role if acting.may_assign(role)},
+        administrative=ADMINISTRATIVE,
+        has_fresh_mfa=has_fresh_mfa,
+        at=at,
+    )
+    decision = user if isinstance(user, Refusal) else await _with_link(transaction, user, at=at)
     await record(transaction, "user.invite_again", target=user_id, decision=decision, acting=acting, at=at, facts={})
     return decision
 
@@ -80,14 +84,18 @@ async def behind(transaction: Transaction, link: Ticket, *, at: datetime) -> Use
 async def accept(
     transaction: Transaction, link: Ticket, *, password_hash: str, acting: Acting, at: datetime
 ) -> User | Refusal:
-    """Make the invited person a user with that password; of two who use the link at once, the second is refused."""
+    """Make the invited person a user with that password; of two who use the link at once, the second is refused.
+
+    Failures before count no more: nobody can have guessed a password that there was not.
+    """
     invited = await behind(transaction, link, at=at)
     if invited is None:
         return NO_SUCH_LINK
     await users.locked(transaction, invited.user_id)
-    if await behind(transaction, link, at=at) is None:
+    invited = await behind(transaction, link, at=at)
+    if invited is None:
         return NO_SUCH_LINK
-    user = replace(invited, status=UserStatus.ACTIVE, changed_at=at)
+    user = replace(credentials.unlocked(invited), status=UserStatus.ACTIVE, changed_at=at)
     await store.use(transaction, link.entity_id, at=at)
     await users.set_password_hash(transaction, user.user_id, password_hash)
     await users.save(transaction, user)
@@ -131,6 +139,10 @@ async def _invited(
     transaction.announce(events.user_invited(user, cause=acting.cause(transaction)))
     for role in roles_given:
         await _give(transaction, user, role, acting=acting, at=at)
+    return await _with_link(transaction, user, at=at)
+
+
+async def _with_link(transaction: Transaction, user: User, *, at: datetime) -> Invited:
     link, invitation = await new_link(transaction, user, at=at)
     return Invited(user=user, link=link, expires_at=invitation.expires_at)
 

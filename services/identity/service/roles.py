@@ -43,6 +43,7 @@ async def assign(
         await users.locked(transaction, user_id),
         await store.held_by(transaction, user_id),
         role=role,
+        is_administrative=role.is_administrative,
         ends_at=ends_at,
         assignment_id=uuid7(),
         by=acting.actor_id or "",
@@ -112,12 +113,14 @@ async def close(transaction: Transaction, ended: Assignment, *, acting: Acting) 
     transaction.announce(events.role_revoked(ended, cause=acting.cause(transaction)))
 
 
-async def _begin(transaction: Transaction, assignment: Assignment, *, acting: Acting) -> None:
+async def _begin(transaction: Transaction, assignment: Assignment, *, acting: Acting) -> bool:
+    """Let the role be held; False if the assignment is known already, ended or not."""
     if not await store.add(transaction, assignment):
-        return
+        return False
     if assignment.ends_at is not None:
         await due.schedule(transaction, kind=END_DUE, key=assignment.assignment_id, due_at=assignment.ends_at)
     transaction.announce(events.role_assigned(assignment, cause=acting.cause(transaction)))
+    return True
 
 
 async def _make_effective(transaction: Transaction, data: ActivationData, *, acting: Acting, at: datetime) -> None:
@@ -134,19 +137,25 @@ async def _make_effective(transaction: Transaction, data: ActivationData, *, act
         ends_at=data.ends_at,
         assigned_by=acting.actor_id,
     )
-    await _begin(transaction, assignment, acting=acting)
-    await _record(transaction, assignment, "activate", acting=acting, at=at)
+    if await _begin(transaction, assignment, acting=acting):
+        await _record(transaction, assignment, "activate", acting=acting, at=at)
 
 
 async def _end_effect(transaction: Transaction, data: ActivationEndData, *, acting: Acting, at: datetime) -> None:
-    """Take the role back; an end that comes before its beginning is kept, so that the beginning has no effect."""
+    """Take the role back; an end that comes before its beginning is kept, so that the beginning has no effect.
+
+    Only what carries out this activation of this user is ended: never an assignment that happens to have its id.
+    """
     user = await users.locked(transaction, data.user_id)
     if user is None:
         return
     assignment = await store.found(transaction, data.activation_id)
     if assignment is None:
         await store.add(transaction, _ended_before_it_began(data, user))
-    elif assignment.ended_at is None:
+    elif assignment.ended_at is None and (assignment.activation_id, assignment.user_id) == (
+        data.activation_id,
+        data.user_id,
+    ):
         await close(transaction, rules.ended(assignment, by=acting.actor_id, at=data.ended_at), acting=acting)
         await tokens.void(transaction, user, reason=ROLES_CHANGED, acting=acting, at=at)
         await _record(transaction, assignment, "deactivate", acting=acting, at=at)

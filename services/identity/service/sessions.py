@@ -61,7 +61,8 @@ async def sign_in(
     known = await users.with_email(transaction, attempt.email)
     user = await users.locked(transaction, known.user_id) if known else None
     failure = await _failure(transaction, user, attempt, seal=seal, acting=acting, at=at)
-    if failure == CODE_NEEDED.code:
+    if user is not None and failure == CODE_NEEDED.code:
+        await _record(transaction, "session.begin", CODE_NEEDED, target=user.user_id, acting=acting, at=at)
         return CODE_NEEDED
     if user is None or failure is not None:
         await _refuse(transaction, user, attempt, failure=failure or "", acting=acting, at=at)

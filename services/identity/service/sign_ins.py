@@ -14,8 +14,6 @@ from services.identity.service.acting import Acting
 from services.identity.store import roles
 from shared.persistence.database import Transaction
 
-_LONGEST_AGENT = 512
-
 
 def stranger(email: str) -> str:
     """Return the name under which an address that nobody has is reported.
@@ -40,7 +38,7 @@ async def report_sign_in(
     sign_in = events.SignIn(
         user_id=user_id,
         ip=acting.address,
-        user_agent=(acting.user_agent or "")[:_LONGEST_AGENT] or None,
+        user_agent=acting.user_agent,
         flow=flow,
         session=session,
         failure=failure,
@@ -63,7 +61,7 @@ def report_challenge(
     sign_in = events.SignIn(
         user_id=user.user_id,
         ip=acting.address,
-        user_agent=(acting.user_agent or "")[:_LONGEST_AGENT] or None,
+        user_agent=acting.user_agent,
         session=session,
     )
     transaction.announce(

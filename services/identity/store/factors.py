@@ -88,16 +88,6 @@ async def use_code(transaction: Transaction, user_id: str, *, code_hash: bytes, 
     return tag == "UPDATE 1"
 
 
-async def codes_left(transaction: Transaction, user_id: str) -> int:
-    """Return how many recovery codes the user has not used."""
-    left: int = await transaction.fetchval(
-        "select count(*) from recovery_code where tenant_id = $1 and user_id = $2 and used_at is null",
-        transaction.tenant_id,
-        user_id,
-    )
-    return left
-
-
 def _factor(row: asyncpg.Record | None) -> Factor | None:
     if row is None:
         return None

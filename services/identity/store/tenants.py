@@ -17,8 +17,14 @@ async def add(transaction: Transaction, tenant: Tenant) -> None:
 
 
 async def locked(transaction: Transaction) -> Tenant | None:
-    """Return the entered tenant and let nobody else decide about its users and roles until the transaction ends."""
-    row = await transaction.fetchrow("select * from tenant where tenant_id = $1 for update", transaction.tenant_id)
+    """Return the entered tenant and let nobody else decide about its users and roles until the transaction ends.
+
+    No `for update`: PostgreSQL looks at the tenant's key again when a row of a user changes twice in a transaction.
+    A sign-in does that while it holds the user's lock, for which whoever has this one may wait: a deadlock.
+    """
+    row = await transaction.fetchrow(
+        "select * from tenant where tenant_id = $1 for no key update", transaction.tenant_id
+    )
     return Tenant(tenant_id=row["tenant_id"], name=row["name"], created_at=row["created_at"]) if row else None
 
 
