@@ -4,13 +4,15 @@ UV ?= uv
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+# Each has a Kafka and a PostgreSQL of its own; much of a test is waiting, so there are more than cores.
+JOBS ?= 3
 INSTALL := $(PIP) install --require-hashes --no-deps -r
 
 .PHONY: help up test lint format bench lock clean
 
 help:
 	@echo "make up     start Kafka, PostgreSQL and the four services; Ctrl-C stops them"
-	@echo "make test   run all tests on a real Kafka and a real PostgreSQL; TESTS=tests/pim for some"
+	@echo "make test   run all tests on a real Kafka and a real PostgreSQL; TESTS=tests/pim for some, JOBS=1 for one after the other"
 	@echo "make lint   formatting, lints, types, import contracts"
 	@echo "make format mend what lint finds, where that can be done by itself"
 	@echo "make bench  run the benchmarks, results in bench/results/"
@@ -21,7 +23,7 @@ up: $(VENV)/.runtime
 	@exec $(BIN)/nuxari-security up
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -q $(TESTS)
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(TESTS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
