@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
+import json
+import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Annotated, Any
 
 import typer
-from rich.progress import Progress
-from rich.table import Table
 
 from services.cli.screen import NOTES, OUTPUT, fail, print_json
-from services.monitoring.domain.evaluation import Evaluation, Evidence, Finding
-from services.monitoring.domain.sigma import Bound, RuleSet
+from services.monitoring.domain.evaluation import Evaluation
+from services.monitoring.domain.findings import Evidence, Finding
 from services.monitoring.sigma.loading import RulesError, load
+from services.monitoring.sigma.reading import LARGEST_FILE
 from services.monitoring.sigma.running import Feed
 
 _Rules = Annotated[list[Path], typer.Argument(exists=True, help="Sigma files, or directories of them.")]
@@ -44,17 +46,18 @@ def run(
     as_json: _Json = False,
 ) -> None:
     """Run the rules over the events in event time, whatever order they stand in, and print what they find."""
-    evaluation = Evaluation(_loaded(rules))
-    feed = Feed(evaluation, time_field=time_field)
-    with _progress(events) as progress, progress.open(events, "rb", description="evaluating") as file:
-        feed.take(_lines(file, events))
-    found = evaluation.findings()
-    if as_json:
-        for one in found:
-            print_json(_document(one))
-    else:
-        OUTPUT.print(_table(found))
-    _say_rejected(feed, evaluation)
+    loaded = load(_texts(rules))
+    evaluation = Evaluation(loaded)
+    feed = Feed(loaded, evaluation, time_field=time_field)
+    with _without_collector(), _opened(events) as file:
+        feed.take(file)
+        found = evaluation.findings()
+        if as_json:
+            sys.stdout.writelines(json.dumps(_document(one)) + "\n" for one in found)
+            sys.stdout.flush()
+        else:
+            _print_table(found)
+    _say_left_out(feed, evaluation)
 
 
 def lint(rules: _Rules, *, as_json: _Json = False) -> None:
@@ -66,7 +69,7 @@ def lint(rules: _Rules, *, as_json: _Json = False) -> None:
             if as_json:
                 print_json({"file": fault.file, "line": fault.line, "reason": fault.reason})
             else:
-                NOTES.print(str(fault), highlight=False, soft_wrap=True)
+                NOTES.print(str(fault), highlight=False, soft_wrap=True, markup=False)
         fail(f"nuxari-security: {len(error.faults)} faults")
     said = {"rules": len(loaded.selections), "correlations": len(loaded.correlations)}
     if as_json:
@@ -75,36 +78,62 @@ def lint(rules: _Rules, *, as_json: _Json = False) -> None:
         OUTPUT.print(f"{said['rules']} rules and {said['correlations']} correlations are in order", highlight=False)
 
 
-def _loaded(paths: list[Path]) -> RuleSet:
-    return load(_texts(paths))
-
-
 def _texts(paths: list[Path]) -> dict[str, str]:
     files = [file for path in paths for file in (sorted(path.rglob("*.y*ml")) if path.is_dir() else [path])]
     if not files:
         raise FileNotFoundError("there is no .yml file")
-    return {str(file): file.read_text() for file in files}
+    return {str(file): _text(file) for file in files}
 
 
-def _progress(events: Path) -> Progress:
-    return Progress(console=NOTES, transient=True, disable=not NOTES.is_terminal or events.stat().st_size == 0)
+def _text(file: Path) -> str:
+    """Return the file's text; no more of it than is too much for a rule file."""
+    with file.open("rb") as opened:
+        return opened.read(LARGEST_FILE + 1).decode("utf-8-sig", errors="replace")
 
 
-def _lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
-    if path.suffix != ".gz":
-        yield from file
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open the file, unpacked, with a bar on a terminal."""
+    with _progress(path) as raw:
+        if path.suffix != ".gz":
+            yield raw
+            return
+        with gzip.open(raw) as unpacked:
+            yield unpacked  # type: ignore[misc]
+
+
+@contextmanager
+def _progress(path: Path) -> Iterator[IO[bytes]]:
+    if not NOTES.is_terminal or path.stat().st_size == 0:
+        with path.open("rb", buffering=0) as raw:
+            yield raw
         return
-    unpacked: AbstractContextManager[Any] = gzip.open(file)  # noqa: SIM115 - closed below
-    with unpacked as lines:
-        yield from lines
+    from rich.progress import Progress  # noqa: PLC0415 - nobody waits for it where there is no terminal
+
+    with Progress(console=NOTES, transient=True) as bar, bar.open(path, "rb", description="evaluating") as file:
+        yield file
 
 
-def _say_rejected(feed: Feed, evaluation: Evaluation) -> None:
-    for reason, count in (*feed.rejected.items(), ("duplicate", evaluation.counters["duplicates"])):
-        if count:
-            NOTES.print(f"{count} lines were not evaluated: {reason}", highlight=False)
-    if count := evaluation.counters["unkeyed"]:
-        NOTES.print(f"{count} matches lack a field to group by and were put together with nobody", highlight=False)
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Matches refer to each other in no circle: looking for circles among millions of them would find nothing."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _say_left_out(feed: Feed, evaluation: Evaluation) -> None:
+    for reason, count in feed.rejected.items():
+        NOTES.print(f"{count} lines were not evaluated: {reason}", highlight=False)
+    for name, said in (
+        ("duplicates", "matches are of events that were there before"),
+        ("untimed", "matches have no time and were not correlated"),
+        ("unkeyed", "matches lack a field to group by and were put together with nobody"),
+    ):
+        if count := evaluation.counters[name]:
+            NOTES.print(f"{count} {said}", highlight=False)
 
 
 def _document(finding: Finding) -> dict[str, Any]:
@@ -131,18 +160,21 @@ def _evidence(one: Evidence) -> dict[str, Any]:
     return {"line": one.place, "time": _time(one.time_ms), "rule_id": one.rule, "source": one.source, "id": one.id}
 
 
-def _table(found: list[Finding]) -> Table:
+def _print_table(found: list[Finding]) -> None:
+    from rich.table import Table  # noqa: PLC0415 - a script that reads JSON does not wait for it
+    from rich.text import Text  # noqa: PLC0415 - as above
+
     table = Table("until", "level", "rule", "group", "value", "events")
     for one in found:
         group = ", ".join(f"{name}={value}" for name, value in one.group.items())
-        value = f"{one.value:g}" + (f" {one.condition.operator} {one.condition.number:g}" if _has_bound(one) else "")  # type: ignore[union-attr]
-        table.add_row(_time(one.until_ms), one.head.level, one.head.title, group, value, str(one.events_count))
-    return table
+        bound = f" {one.condition.operator} {one.condition.number:g}" if one.condition else ""
+        cells = (_time(one.until_ms) or "", one.head.level, one.head.title, group, f"{one.value:g}{bound}")
+        table.add_row(*map(Text, (*cells, str(one.events_count))))
+    OUTPUT.print(table)
 
 
-def _has_bound(one: Finding) -> bool:
-    return isinstance(one.condition, Bound)
-
-
-def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _time(milliseconds: int | None) -> str | None:
+    if milliseconds is None:
+        return None
+    at = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

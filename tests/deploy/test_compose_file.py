@@ -48,7 +48,7 @@ def test_what_a_container_may_write_outside_its_volumes_is_bounded(container):
         assert "size=" in mount
 
 
-@pytest.mark.parametrize("container", set(CONTAINERS) - ONE_SHOT)
+@pytest.mark.parametrize("container", sorted(set(CONTAINERS) - ONE_SHOT))
 def test_what_stays_is_asked_for_its_health_and_started_again(container):
     told = CONTAINERS[container]
 
@@ -58,7 +58,7 @@ def test_what_stays_is_asked_for_its_health_and_started_again(container):
     assert "stop_grace_period" in told
 
 
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("server", sorted(SERVERS))
 def test_a_server_says_how_it_is_asked_for_its_health(server):
     assert CONTAINERS[server]["healthcheck"]["test"][0] == "CMD"
 

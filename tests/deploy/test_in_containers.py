@@ -17,7 +17,7 @@ _REASON = reason_to_skip()
 pytestmark = pytest.mark.skipif(_REASON is not None, reason=_REASON or "")
 
 SOON = timedelta(seconds=60)
-STAYING = [*SERVICES, *SERVERS]
+STAYING = [*SERVICES, *sorted(SERVERS)]
 
 
 @pytest.fixture(scope="module")

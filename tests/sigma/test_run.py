@@ -89,12 +89,16 @@ def test_the_order_of_the_lines_changes_nothing(rules, tmp_path):
 
 def test_lines_that_cannot_be_used_are_counted_and_said(rules, tmp_path):
     events = tmp_path / "events.jsonl"
-    events.write_text('{"type": "x"}\nno json\n[1]\n\n{"time": "2026-03-02T09:00:00Z"}\n')
+    failed = '{"type": "nuxari.access.sign_in_completed.v1", "data": {"outcome": "failure"%s}%s}\n'
+    lines = [failed % ("", ', "time": 1'), failed % (', "user_id": "u"', ""), "no json\n", "[1]\n", "\n"]
+    events.write_text("".join(lines))
 
     done = called("run", rules, "--events", events, "--json")
 
     assert done.returncode == 0
-    assert "1 lines were not evaluated: no time" in done.stderr
+    assert done.stdout == ""
+    assert "1 matches have no time and were not correlated" in done.stderr
+    assert "1 matches lack a field to group by" in done.stderr
     assert "1 lines were not evaluated: no JSON\n" in done.stderr
     assert "1 lines were not evaluated: no JSON object" in done.stderr
 

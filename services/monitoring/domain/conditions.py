@@ -6,9 +6,10 @@ its elements does, a field that is missing is null and equals nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 class Pattern(Protocol):
@@ -85,11 +86,10 @@ class Expression:
 
 @dataclass(frozen=True)
 class SameAs:
-    """Equals another field of the same event, or begins or ends with it."""
+    """Equals another field of the same event without regard to case; or begins with it, ends with it, contains it."""
 
     field: str
-    begins: bool = False
-    ends: bool = False
+    how: Literal["equals", "begins", "ends", "contains"] = "equals"
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ Check = Text | Number | Flag | Null | Exists | Comparison | Network | Expression
 
 @dataclass(frozen=True)
 class Test:
-    """One check of one field; without a field the check is of every text in the event."""
+    """One check of one field; without a field it holds if it does for any value in the event."""
 
     field: str | None
     check: Check
@@ -135,14 +135,20 @@ class Not:
 Condition = Test | Every | Some | Not
 
 
+def leaves(condition: Condition) -> Iterator[Test]:
+    """Yield every test in the condition."""
+    match condition:
+        case Test():
+            yield condition
+        case Every(parts) | Some(parts):
+            for part in parts:
+                yield from leaves(part)
+        case Not(part):
+            yield from leaves(part)
+
+
 def fields_of(condition: Condition) -> frozenset[str | None]:
     """Return every field that is looked at; None stands for the whole event."""
-    match condition:
-        case Test(field, SameAs(other)):
-            return frozenset({field, other})
-        case Test(field):
-            return frozenset({field})
-        case Every(parts) | Some(parts):
-            return frozenset().union(*map(fields_of, parts))
-        case Not(part):
-            return fields_of(part)
+    tests = list(leaves(condition))
+    others = {test.check.field for test in tests if isinstance(test.check, SameAs)}
+    return frozenset({test.field for test in tests} | others)

@@ -9,15 +9,23 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import chain
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from services.monitoring.domain.fields import Read, reader
-from services.monitoring.domain.predicates import Predicate, predicate
-from services.monitoring.domain.sigma import Bound, Correlation, Head, RuleSet
+from services.monitoring.domain.fields import reader
+from services.monitoring.domain.findings import Evidence, Finding, in_time, shown, single
+from services.monitoring.domain.grouping import Interest, Key, interests
+from services.monitoring.domain.predicates import predicate
+from services.monitoring.domain.sigma import Bound, Correlation, Kind, RuleSet
 from services.monitoring.domain.windows import Hold, holds
 
-EVIDENCE_AT_EACH_END = 32
+_IN_ORDER = itemgetter(0, 1, 2, 3)
+"""Of a match: its time, source, id and rule."""
+
+_EVIDENCE_IN_ORDER = itemgetter(0, 2, 3, 4)
+"""Its time, source, id and rule: the line it stands in comes last, as lines may be in any order."""
+
+_FEW = frozenset({"lt", "lte"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,66 +34,24 @@ class Given:
 
     place: int
     """Its line, from 1."""
-    time_ms: int
+    time_ms: int | None
     source: str
     id: str
-    fields: Mapping[str, Any]
+    fields: dict[str, Any]
 
 
 class Match(NamedTuple):
-    """One event that a rule matched, or one match of a correlation; they sort as the events do."""
+    """One event that a rule matched, or one at which a correlation held; they sort as the events do."""
 
     time_ms: int
     source: str
     id: str
     rule: str
-    values: tuple[Any, ...] | None
-    events: tuple[Evidence, ...]
-
-
-class Evidence(NamedTuple):
-    """One event that a finding rests on."""
-
-    time_ms: int
+    values: Sequence[Key]
     place: int
-    source: str
-    id: str
-    rule: str
-    """The id of the rule that matched it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One run of matches of one rule in one group."""
-
-    head: Head
-    group: Mapping[str, str]
-    value: float
-    """The highest that was reached, over `(after, until]`."""
-    condition: Bound | None
-    """What the value was held against; None for a rule of single events and for an extended condition."""
-    after_ms: int
-    until_ms: int
-    first_seen_ms: int
-    last_seen_ms: int
-    events_count: int
-    evidence: Sequence[Evidence]
-    """The first and the last ones where there are more than twice 32."""
-
-
-class _Interest(NamedTuple):
-    """What a correlation takes of a rule's matches."""
-
-    correlation: int
-    """Its place in the rule set."""
-    names: tuple[str, ...]
-    """What the fields that it groups by are called here."""
-    keys: tuple[Read, ...]
-    values: tuple[Read, ...] | None
-    """None where the condition has no fields."""
-
-
-_Key = tuple[str, ...]
+    """The event's line, from 1."""
+    below: tuple[int, Key, int, int] | None
+    """Of a correlation: its place in the rule set, the group, the first and the last of the matches it rests on."""
 
 
 class Evaluation:
@@ -93,166 +59,172 @@ class Evaluation:
 
     def __init__(self, rules: RuleSet) -> None:
         self.counters: Counter[str] = Counter()
+        self.interests = interests(rules, reader)
         self._rules = rules
         self._raising = rules.raising()
-        self._predicates: list[tuple[str, Predicate]] = [
-            (name, predicate(rule.condition)) for name, rule in rules.selections.items()
-        ]
-        self._interests = _interests(rules)
-        self._matches: list[dict[_Key, list[Match]]] = [{} for _ in rules.correlations]
-        self._singles: list[tuple[str, Given]] = []
+        self._predicates = [(name, predicate(rule.condition)) for name, rule in rules.selections.items()]
+        self._matches: list[dict[Key, list[Match]]] = [{} for _ in rules.correlations]
+        self._singles: list[Evidence] = []
         self._seen: set[tuple[str, str]] = set()
 
     def take(self, event: Given) -> None:
         """Run every rule over the event; the same source and id a second time is a duplicate."""
-        identity = (event.source, event.id)
-        if identity in self._seen:
-            self.counters["duplicates"] += 1
-            return
-        self._seen.add(identity)
-        self.counters["events"] += 1
-        fields = event.fields
-        for name, holds_for in self._predicates:
-            if holds_for(fields):
-                self._note(name, event)
+        matched = [name for name, holds_for in self._predicates if holds_for(event.fields)]
+        if matched:
+            self.note(
+                matched,
+                Evidence(event.time_ms, event.place, event.source, event.id, ""),
+                fields=event.fields,
+                interests=self.interests,
+            )
+
+    def note(
+        self,
+        matched: Sequence[str],
+        event: Evidence,
+        *,
+        fields: Any,  # noqa: ANN401 - of the layout that the interests read
+        interests: Mapping[str, Sequence[Interest]],
+    ) -> None:
+        """Note that an event matched the rules, in the order of the rule set."""
+        if event.source:
+            if (event.source, event.id) in self._seen:
+                self.counters["duplicates"] += 1
+                return
+            self._seen.add((event.source, event.id))
+        for rule in matched:
+            if rule in self._raising:
+                self._singles.append(event._replace(rule=rule))
+            for interest in interests.get(rule, ()):
+                self._add(interest, rule, event, fields=fields)
 
     def findings(self) -> list[Finding]:
         """Return what was found, in the order of time."""
-        found = [_single(self._rules.selections[name].head, event) for name, event in self._singles]
+        found = [single(self._rules.selections[event.rule].head, event) for event in self._singles]
         for place, rule in enumerate(self._rules.correlations):
             for key, matches in self._matches[place].items():
-                matches.sort()
-                found += self._correlated(rule, key, matches)
-        return sorted(found, key=lambda one: (one.until_ms, one.head.id, sorted(one.group.items())))
+                matches[:] = _each_once(rule, matches)
+                found += self._correlated(place, rule, key, matches)
+        return sorted(found, key=in_time)
 
-    def _note(self, rule: str, event: Given) -> None:
-        self.counters["matches"] += 1
-        if rule in self._raising:
-            self._singles.append((rule, event))
-        evidence = (Evidence(event.time_ms, event.place, event.source, event.id, rule),)
-        for interest in self._interests.get(rule, ()):
-            self._add(interest, rule, event, fields=event.fields, events=evidence)
-
-    def _add(
-        self,
-        interest: _Interest,
-        rule: str,
-        at: Given | Match,
-        *,
-        fields: Mapping[str, Any],
-        events: tuple[Evidence, ...],
-    ) -> None:
-        """A match without a field to group by belongs to nobody: strangers are never put together."""
-        key = tuple(_text(read(fields)) for read in interest.keys)
-        if None in key:
-            self.counters["unkeyed"] += 1
+    def _add(self, interest: Interest, rule: str, event: Evidence, *, fields: Any) -> None:  # noqa: ANN401 - as above
+        """A match without a time has no place in a window, one without a field to group by belongs to nobody."""
+        if event.time_ms is None:
+            self.counters["untimed"] += 1
             return
-        values = None
-        if interest.values is not None:
-            values = tuple(_hashable(read(fields)) for read in interest.values)
-            values = None if None in values else values
-        match = Match(at.time_ms, at.source, at.id, rule, values, events)
-        self._matches[interest.correlation].setdefault(key, []).append(match)  # type: ignore[arg-type]
+        match = Match(event.time_ms, event.source, event.id, rule, interest.measured(fields), event.place, None)
+        self._put(interest, match, interest.groups(fields))
 
-    def _correlated(self, rule: Correlation, key: _Key, matches: list[Match]) -> Iterator[Finding]:
-        found = list(holds(rule, matches))
+    def _correlated(self, place: int, rule: Correlation, key: Key, matches: list[Match]) -> Iterator[Finding]:
         group = dict(zip(rule.group_by, key, strict=True))
-        for interest in self._interests.get(rule.head.id, ()):
-            for hold in found:
-                events = _events(matches, hold.first, hold.last)
-                self._add(interest, rule.head.id, matches[hold.last], fields=group, events=events)
-        if rule.head.id in self._raising:
-            for run in _runs(rule, matches, found):
-                yield _finding(rule, group, matches, run)
+        above = self.interests.get(rule.head.id, ())
+        is_raising = rule.head.id in self._raising
+        run: _Run | None = None
+        handed_up: tuple[int, str, str] | None = None
+        for hold in holds(rule, matches):
+            if above and handed_up != matches[hold.at][:3]:  # an event that two of the rules match is one match of this
+                handed_up = matches[hold.at][:3]
+                self._hand_up(above, rule, matches[hold.at], group=group, below=(place, key, hold.first, hold.last))
+            if not is_raising:
+                continue
+            if run is None or not run.goes_on(matches[hold.at].time_ms):
+                if run is not None:
+                    yield self._finding(run, group, below=(place, key))
+                run = _Run(rule)
+            run.add(hold, matches[hold.at].time_ms)
+        if run is not None:
+            yield self._finding(run, group, below=(place, key))
+
+    def _hand_up(
+        self,
+        above: Sequence[Interest],
+        rule: Correlation,
+        at: Match,
+        *,
+        group: dict[str, str],
+        below: tuple[int, Key, int, int],
+    ) -> None:
+        """Hand a match of a correlation to those that correlate it; its fields are the group's."""
+        for interest in above:
+            match = at._replace(rule=rule.head.id, values=interest.measured(group), below=below)
+            self._put(interest, match, interest.groups(group))
+
+    def _put(self, interest: Interest, match: Match, keys: Sequence[Key]) -> None:
+        if not keys:
+            self.counters["unkeyed"] += 1
+        for key in keys:
+            self._matches[interest.correlation].setdefault(key, []).append(match)
+
+    def _finding(self, run: _Run, group: Mapping[str, str], *, below: tuple[int, Key]) -> Finding:
+        events = self._events(*below, run.first, run.last)
+        condition = run.rule.condition
+        return Finding(
+            head=run.rule.head,
+            group=group,
+            value=run.best.value,
+            condition=condition if isinstance(condition, Bound) else None,
+            after_ms=run.best.after_ms,
+            until_ms=run.best_ms,
+            first_seen_ms=events[0].time_ms,
+            last_seen_ms=events[-1].time_ms,
+            events_count=len({event[:4] for event in events}),
+            evidence=shown(events),
+        )
+
+    def _events(self, place: int, key: Key, first: int, last: int) -> list[Evidence]:
+        """Return the events of the matches, each once for a rule, in order; those of correlations lead further down."""
+        asked = {(place, key): [(first, last)]}
+        found: set[Evidence] = set()
+        while asked:
+            highest = max(asked, key=itemgetter(0))
+            matches, wanted = self._matches[highest[0]][highest[1]], self._rules.correlations[highest[0]].wanted
+            for match in (matches[one] for begin, end in _joined(asked.pop(highest)) for one in range(begin, end + 1)):
+                if match.rule not in wanted:
+                    continue
+                if match.below is None:
+                    found.add(Evidence(match.time_ms, match.place, match.source, match.id, match.rule))
+                else:
+                    asked.setdefault(match.below[:2], []).append(match.below[2:])
+        return sorted(found, key=_EVIDENCE_IN_ORDER)
 
 
-def quiet_of(rule: Correlation) -> timedelta:
-    """Return how long a run of matches may pause: what the rule says under `nuxari: quiet`, else its timespan."""
-    said: timedelta | None = rule.head.extensions.get("quiet")
-    return said or rule.timespan
+class _Run:
+    """The holds of a rule in a group that are one episode: none further from the one before than the quiet period."""
+
+    def __init__(self, rule: Correlation) -> None:
+        self.rule = rule
+        self._quiet_ms = rule.quiet // timedelta(milliseconds=1)
+        self._few = isinstance(rule.condition, Bound) and rule.condition.operator in _FEW
+        self._latest_ms = 0
+        self.best_ms = 0
+        self.best: Hold
+        self.first = self.last = -1
+
+    def goes_on(self, time_ms: int) -> bool:
+        return time_ms - self._latest_ms <= self._quiet_ms
+
+    def add(self, hold: Hold, time_ms: int) -> None:
+        if self.first < 0:
+            self.best, self.best_ms, self.first = hold, time_ms, hold.first
+        elif hold.value < self.best.value if self._few else hold.value > self.best.value:
+            self.best, self.best_ms = hold, time_ms
+        self.first, self.last = min(self.first, hold.first), max(self.last, hold.last)
+        self._latest_ms = time_ms
 
 
-def _interests(rules: RuleSet) -> dict[str, list[_Interest]]:
-    found: dict[str, list[_Interest]] = {}
-    for place, rule in enumerate(rules.correlations):
-        fields = rule.condition.fields if isinstance(rule.condition, Bound) else ()
-        for reference in dict.fromkeys(rule.references):
-            names = tuple(rule.aliases.get(name, {}).get(reference, name) for name in rule.group_by)
-            values = tuple(rule.aliases.get(name, {}).get(reference, name) for name in fields)
-            interest = _Interest(
-                place, names, tuple(map(reader, names)), tuple(map(reader, values)) if values else None
-            )
-            found.setdefault(reference, []).append(interest)
-    return found
+def _each_once(rule: Correlation, matches: list[Match]) -> list[Match]:
+    """Return the matches in order; where events are counted, each only once, however many of the rules it matched."""
+    matches.sort(key=_IN_ORDER)
+    if len(rule.references) == 1 or rule.kind in (Kind.TEMPORAL, Kind.TEMPORAL_ORDERED):
+        return matches
+    once = {(one.time_ms, one.source, one.id, one.values): one for one in reversed(matches)}
+    return sorted(once.values(), key=_IN_ORDER)
 
 
-def _runs(rule: Correlation, matches: Sequence[Match], found: Sequence[Hold]) -> Iterator[list[Hold]]:
-    """Yield the holds that are one episode: none further from the one before than the quiet period."""
-    quiet_ms = quiet_of(rule) // timedelta(milliseconds=1)
-    run: list[Hold] = []
-    for hold in found:
-        if run and matches[hold.last].time_ms - matches[run[-1].last].time_ms > quiet_ms:
-            yield run
-            run = []
-        run.append(hold)
-    if run:
-        yield run
-
-
-def _finding(rule: Correlation, group: Mapping[str, str], matches: Sequence[Match], run: Sequence[Hold]) -> Finding:
-    best = max(run, key=lambda hold: hold.value)
-    first, last = min(hold.first for hold in run), run[-1].last
-    events = _events(matches, first, last)
-    return Finding(
-        head=rule.head,
-        group=group,
-        value=best.value,
-        condition=rule.condition if isinstance(rule.condition, Bound) else None,
-        after_ms=best.after_ms,
-        until_ms=matches[best.last].time_ms,
-        first_seen_ms=events[0].time_ms,
-        last_seen_ms=events[-1].time_ms,
-        events_count=len(events),
-        evidence=shown(events),
-    )
-
-
-def _single(head: Head, event: Given) -> Finding:
-    evidence = (Evidence(event.time_ms, event.place, event.source, event.id, head.id),)
-    return Finding(
-        head=head,
-        group={},
-        value=1,
-        condition=None,
-        after_ms=event.time_ms - 1,
-        until_ms=event.time_ms,
-        first_seen_ms=event.time_ms,
-        last_seen_ms=event.time_ms,
-        events_count=1,
-        evidence=evidence,
-    )
-
-
-def _events(matches: Sequence[Match], first: int, last: int) -> tuple[Evidence, ...]:
-    """Return the events of the matches, each once, in order."""
-    return tuple(sorted(set(chain.from_iterable(match.events for match in matches[first : last + 1]))))
-
-
-def shown(events: Sequence[Evidence]) -> Sequence[Evidence]:
-    """Return the first and the last of many."""
-    if len(events) <= 2 * EVIDENCE_AT_EACH_END:
-        return events
-    return (*events[:EVIDENCE_AT_EACH_END], *events[-EVIDENCE_AT_EACH_END:])
-
-
-def _text(value: Any) -> str | None:  # noqa: ANN401 - any JSON
-    """Return the value as part of a group's key; a list or an object is no key."""
-    if value is None or isinstance(value, list | dict):
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
-def _hashable(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    return repr(value) if isinstance(value, list | dict) else value
+def _joined(spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield the spans without what they share."""
+    reached = -1
+    for begin, end in sorted(spans):
+        if end > reached:
+            yield max(begin, reached + 1), end
+            reached = end

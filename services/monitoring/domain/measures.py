@@ -5,11 +5,18 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from typing_extensions import override
 
+from services.monitoring.domain.fields import number_of
 from services.monitoring.domain.sigma import Bound, Kind
+
+_UNIT = 1 << 1074
+
+_LARGEST = 1e300
+"""A number beyond it is none: a thousand of them would be more than a float can hold."""
 
 
 class Occurrence(Protocol):
@@ -24,8 +31,8 @@ class Occurrence(Protocol):
         """The referenced rule's id."""
 
     @property
-    def values(self) -> tuple[Any, ...] | None:
-        """What the condition's fields hold; None if one is missing."""
+    def values(self) -> Sequence[tuple[Any, ...]]:
+        """What the condition's fields hold: one tuple, several where a field is a list, none where one is missing."""
 
 
 class Measure(Protocol):
@@ -82,15 +89,15 @@ class _Distinct:
     def __init__(self) -> None:
         self._seen: Counter[object] = Counter()
 
-    def key(self, one: Occurrence) -> object:
+    def keys(self, one: Occurrence) -> Iterable[object]:
         return one.values
 
     def enter(self, one: Occurrence) -> None:
-        if (key := self.key(one)) is not None:
+        for key in self.keys(one):
             self._seen[key] += 1
 
     def leave(self, one: Occurrence) -> None:
-        if (key := self.key(one)) is not None:
+        for key in self.keys(one):
             self._seen[key] -= 1
             if not self._seen[key]:
                 del self._seen[key]
@@ -103,57 +110,67 @@ class _Rules(_Distinct):
     """How many different rules matched."""
 
     @override
-    def key(self, one: Occurrence) -> object:
-        return one.rule
+    def keys(self, one: Occurrence) -> Iterable[object]:
+        return (one.rule,)
 
 
-class _Numbers:
-    """The numbers of the window by size, so that what is calculated does not depend on arrival."""
+class _Sum:
+    """The sum, exact until it is rounded at last: so it depends neither on the order nor on what came and went."""
 
     def __init__(self) -> None:
-        self.numbers: list[float] = []
+        self._units = 0
+        """In units of the smallest number that a float can be."""
+        self._count = 0
 
     def enter(self, one: Occurrence) -> None:
-        if (number := _number(one)) is not None:
-            insort(self.numbers, number)
+        for number in _numbers(one):
+            self._units += _in_units(number)
+            self._count += 1
 
     def leave(self, one: Occurrence) -> None:
-        if (number := _number(one)) is not None:
-            del self.numbers[bisect_left(self.numbers, number)]
+        for number in _numbers(one):
+            self._units -= _in_units(number)
+            self._count -= 1
 
-
-class _Sum(_Numbers):
     def value(self) -> float | None:
-        return math.fsum(self.numbers) if self.numbers else None
+        return self._units / _UNIT if self._count else None
 
 
-class _Average(_Numbers):
+class _Average(_Sum):
+    @override
     def value(self) -> float | None:
-        return math.fsum(self.numbers) / len(self.numbers) if self.numbers else None
+        return self._units / (_UNIT * self._count) if self._count else None
 
 
-class _Percentile(_Numbers):
+def _in_units(number: float) -> int:
+    numerator, denominator = number.as_integer_ratio()
+    return numerator * (_UNIT // denominator)
+
+
+class _Percentile:
     """Between two numbers by their distance: the continuous percentile of SQL."""
 
     def __init__(self, percent: float) -> None:
-        super().__init__()
         self._percent = percent
+        self._numbers: list[float] = []
+
+    def enter(self, one: Occurrence) -> None:
+        for number in _numbers(one):
+            insort(self._numbers, number)
+
+    def leave(self, one: Occurrence) -> None:
+        for number in _numbers(one):
+            del self._numbers[bisect_left(self._numbers, number)]
 
     def value(self) -> float | None:
-        if not self.numbers:
+        if not self._numbers:
             return None
-        place = (len(self.numbers) - 1) * self._percent / 100
+        place = (len(self._numbers) - 1) * self._percent / 100
         low = math.floor(place)
-        high = min(low + 1, len(self.numbers) - 1)
-        return self.numbers[low] + (self.numbers[high] - self.numbers[low]) * (place - low)
+        high = min(low + 1, len(self._numbers) - 1)
+        return self._numbers[low] + (self._numbers[high] - self._numbers[low]) * (place - low)
 
 
-def _number(one: Occurrence) -> float | None:
-    value: Any = one.values[0] if one.values else None
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return value if is_number else None
+def _numbers(one: Occurrence) -> Iterable[float]:
+    found = (number_of(value[0]) for value in one.values)
+    return [number for number in found if number is not None and abs(number) <= _LARGEST]

@@ -131,7 +131,29 @@ class Correlation:
     """Whether the rules that it correlates raise alerts of their own too."""
     window: WindowKind = WindowKind.SLIDING
     gap: timedelta | None = None
-    """Of a session window."""
+    """Of a session window; None is the timespan."""
+    pause: timedelta | None = None
+    """How long it may be quiet within one alert; None is the timespan."""
+
+    @property
+    def quiet(self) -> timedelta:
+        """How long no event may make it hold until the next one begins another alert."""
+        return self.pause or self.timespan
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The rules whose matches it rests on: all but those that must not match."""
+        return frozenset(self.references) if isinstance(self.condition, Bound) else _wanted(self.condition)
+
+
+def _wanted(condition: Happened, *, negated: bool = False) -> frozenset[str]:
+    match condition:
+        case Reference(name):
+            return frozenset() if negated else frozenset({name})
+        case All(parts) | Any_(parts):
+            return frozenset().union(*(_wanted(one, negated=negated) for one in parts))
+        case Never(part):
+            return _wanted(part, negated=not negated)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,10 @@ _KEYS = {
     "RuleNotFoundError": ("rules", "correlation"),
     "IdentifierError": ("id",),
     "TitleError": ("title",),
-    "DetectionError": ("detection",),
+    "DetectionError": ("detection", "filter"),
+    "ValueError": ("detection", "filter"),
+    "NotSupportedError": ("correlation", "detection"),
+    "ExtensionError": ("nuxari",),
     "FilterError": ("filter",),
     "DateError": ("date",),
     "ModifiedError": ("modified",),
@@ -43,10 +46,12 @@ class Document:
 
     def line_of(self, error: Exception) -> int:
         """Return the line that the error is most likely about: of a text it quotes, else of the key it concerns."""
-        for quoted in _quoted(str(error)):
-            for node in _scalars(self.node):
-                if quoted in {node.value, *node.value.split("|"), *node.value.split()}:
-                    return int(node.start_mark.line) + 1
+        quoted = list(_quoted(str(error)))
+        for is_near in (lambda text, node: text == node, _is_part):
+            for text in quoted:
+                for node in _scalars(self.node):
+                    if is_near(text, node.value):
+                        return int(node.start_mark.line) + 1
         return self._line_of_key(type(error).__name__)
 
     def line_of_key(self, *keys: str) -> int:
@@ -57,10 +62,27 @@ class Document:
                     return int(node.start_mark.line) + 1
         return self.line
 
+    def line_at(self, *path: str | int) -> int:
+        """Return the line of the key, or of the element, at the end of a path through mappings and lists."""
+        node, line = self.node, self.line
+        for step in path:
+            if isinstance(node, yaml.MappingNode):
+                key, node = next((pair for pair in node.value if pair[0].value == step), (node, None))
+                line = int(key.start_mark.line) + 1
+            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+                node = node.value[step]
+                line = int(node.start_mark.line) + 1
+        return line
+
     def _line_of_key(self, error_name: str) -> int:
         return next(
             (self.line_of_key(*keys) for ending, keys in _KEYS.items() if error_name.endswith(ending)), self.line
         )
+
+
+def _is_part(text: str, value: str) -> bool:
+    """Say whether the text is a word of the value, or a modifier in it."""
+    return text in {*value.split("|"), *value.split()}
 
 
 def _quoted(text: str) -> Iterator[str]:
@@ -68,13 +90,14 @@ def _quoted(text: str) -> Iterator[str]:
         yield match[1] or match[2]
 
 
-def _scalars(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
-    if isinstance(node, yaml.ScalarNode):
-        yield node
-    elif isinstance(node, yaml.SequenceNode):
-        for part in node.value:
-            yield from _scalars(part)
-    elif isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield from _scalars(key)
-            yield from _scalars(value)
+def _scalars(root: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    """Yield each scalar in the order of the file; what an alias repeats comes once."""
+    seen: set[int] = set()
+    left = [root]
+    while left:
+        node = left.pop()
+        if isinstance(node, yaml.ScalarNode):
+            yield node
+        elif node is not None and id(node) not in seen:
+            seen.add(id(node))
+            left += reversed([part for one in node.value for part in (one if isinstance(one, tuple) else (one,))])

@@ -1,11 +1,10 @@
-"""pysigma's objects to ours: what the engine cannot do is refused here, with words for who wrote the rule."""
+"""pysigma's rules to ours: what the engine cannot do is refused here, with words for who wrote the rule."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterable
 from typing import Any
 
-import re2
 from sigma.conditions import (
     ConditionAND,
     ConditionFieldEqualsValueExpression,
@@ -13,229 +12,81 @@ from sigma.conditions import (
     ConditionOR,
     ConditionValueExpression,
 )
-from sigma.correlations import (
-    CorrelationConditionAND,
-    CorrelationConditionNOT,
-    CorrelationConditionOR,
-    SigmaCorrelationCondition,
-    SigmaCorrelationRule,
-    SigmaCorrelationTimespan,
-    SigmaExtendedCorrelationCondition,
-    SigmaRuleReference,
-)
 from sigma.rule import SigmaRule
-from sigma.types import (
-    SigmaBool,
-    SigmaCasedString,
-    SigmaCIDRExpression,
-    SigmaCompareExpression,
-    SigmaExists,
-    SigmaExpansion,
-    SigmaFieldReference,
-    SigmaNull,
-    SigmaNumber,
-    SigmaRegularExpression,
-    SigmaRegularExpressionFlag,
-    SigmaString,
-    SigmaTimestampPart,
-    SpecialChars,
-)
+from sigma.types import SigmaExpansion
 
 from services.monitoring.domain import conditions as ours
 from services.monitoring.domain import sigma
+from services.monitoring.sigma.extensions import extensions_of
+from services.monitoring.sigma.values import NotSupportedError, anchors_of, check, keyword
 
-LONGEST_TIMESPAN = timedelta(days=32)
-"""What the state of a window may cost; longer memories are baselines."""
-
-_FLAGS = {
-    SigmaRegularExpressionFlag.IGNORECASE: "i",
-    SigmaRegularExpressionFlag.MULTILINE: "m",
-    SigmaRegularExpressionFlag.DOTALL: "s",
-}
-_SPANS = frozenset({"gap", "quiet"})
-"""Extensions that are spans of time, written as Sigma writes them."""
-
-_COMPARISONS = frozenset({"lt", "lte", "gt", "gte"})
+DEEPEST_CONDITION = 48
+"""Conditions in conditions; nobody reads one that goes deeper, and Python would not compile it."""
 
 
-class NotSupportedError(Exception):
-    """The rule is good Sigma, and asks for something that this engine does not do."""
-
-
-def selection(rule: SigmaRule) -> sigma.Selection:
+def selection(rule: SigmaRule, *, identity: str) -> sigma.Selection:
     """Return the rule; several conditions mean that one of them holds.
 
     Raises:
         NotSupportedError: it uses something that is not done here.
     """
-    conditions = tuple(_condition(one.parsed) for one in rule.detection.parsed_condition)
+    reading = _Reading(anchors_of(rule))
+    conditions = tuple(reading.condition(one.parsed) for one in rule.detection.parsed_condition)
     source = rule.logsource
     return sigma.Selection(
-        head=head(rule),
+        head=head(rule, identity=identity, level=str(rule.level or "informational"), known=frozenset()),
         logsource=sigma.LogSource(category=source.category, product=source.product, service=source.service),
         condition=conditions[0] if len(conditions) == 1 else ours.Some(conditions),
     )
 
 
-def correlation(rule: SigmaCorrelationRule) -> sigma.Correlation:
-    """Return the correlation rule.
-
-    Raises:
-        NotSupportedError: it uses something that is not done here.
-    """
-    timespan = timedelta(seconds=rule.timespan.seconds)
-    if timespan > LONGEST_TIMESPAN:
-        raise NotSupportedError(f"a 'timespan' is {LONGEST_TIMESPAN.days}d at most")
-    extensions = _extensions(rule)
-    return sigma.Correlation(
-        head=head(rule),
-        kind=sigma.Kind(rule.type.name.lower()),
-        references=tuple(identity(reference.rule) for reference in rule.referenced_rules),
-        group_by=tuple(rule.group_by or ()),
-        aliases={
-            alias.alias: {identity(reference.rule): field for reference, field in alias.mapping.items()}
-            for alias in rule.aliases
-        },
-        timespan=timespan,
-        condition=_bound(rule),
-        generate=rule.generate,
-        window=sigma.WindowKind(extensions.get("window", "sliding")),
-        gap=extensions.get("gap"),
-    )
-
-
-def identity(rule: SigmaRule | SigmaCorrelationRule) -> str:
-    """Return what a rule is known by."""
-    return str(rule.id or rule.name or rule.title)
-
-
-def head(rule: SigmaRule | SigmaCorrelationRule) -> sigma.Head:
+def head(rule: Any, *, identity: str, level: str, known: frozenset[str]) -> sigma.Head:  # noqa: ANN401 - either kind
     """Return what the rule says about itself."""
     return sigma.Head(
-        id=identity(rule),
+        id=identity,
         name=rule.name,
         title=rule.title or "",
-        level=str(rule.level or "informational"),
+        level=level,
         description=rule.description or "",
         tags=tuple(map(str, rule.tags or ())),
-        false_positives=tuple(rule.falsepositives or ()),
-        extensions=_extensions(rule),
+        false_positives=tuple(map(str, rule.falsepositives or ())),
+        extensions=extensions_of(rule.custom_attributes, known=known),
     )
 
 
-def _extensions(rule: SigmaRule | SigmaCorrelationRule) -> dict[str, Any]:
-    found = (rule.custom_attributes or {}).get("nuxari", {})
-    if not isinstance(found, dict):
-        raise NotSupportedError("'nuxari' holds a mapping of extensions")
-    return {name: _span(value) if name in _SPANS else value for name, value in found.items()}
+class _Reading:
+    """Reads the conditions of one rule."""
 
+    def __init__(self, anchors: dict[int, tuple[bool, bool]]) -> None:
+        self._anchors = anchors
 
-def _span(text: object) -> timedelta:
-    return timedelta(seconds=SigmaCorrelationTimespan(str(text)).seconds)
-
-
-def _bound(rule: SigmaCorrelationRule) -> sigma.Bound | sigma.Happened:
-    condition = rule.condition
-    if isinstance(condition, SigmaExtendedCorrelationCondition):
-        ids = {reference.reference: identity(reference.rule) for reference in rule.referenced_rules}
-        return _happened(condition.parsed, ids)
-    assert isinstance(condition, SigmaCorrelationCondition)  # noqa: S101 - for the type
-    fields = condition.fieldref or ()
-    return sigma.Bound(
-        operator=condition.op.name.lower(),
-        number=condition.count,
-        fields=(fields,) if isinstance(fields, str) else tuple(fields),
-        percentile=condition.percentile,
-    )
-
-
-def _happened(node: object, ids: dict[str, str]) -> sigma.Happened:
-    match node:
-        case SigmaRuleReference():
-            return sigma.Reference(ids[node.reference])
-        case CorrelationConditionAND():
-            return sigma.All(tuple(_happened(one, ids) for one in node.args))
-        case CorrelationConditionOR():
-            return sigma.Any_(tuple(_happened(one, ids) for one in node.args))
-        case CorrelationConditionNOT():
-            return sigma.Never(_happened(node.args[0], ids))
-        case _:
-            raise NotSupportedError(f"a {type(node).__name__} in a correlation's 'condition' is not supported")
-
-
-def _condition(node: object) -> ours.Condition:
-    match node:
-        case ConditionAND():
-            return ours.Every(tuple(map(_condition, node.args)))
-        case ConditionOR():
-            return ours.Some(tuple(map(_condition, node.args)))
-        case ConditionNOT():
-            return ours.Not(_condition(node.args[0]))
-        case ConditionFieldEqualsValueExpression():
-            return _test(node.field, node.value)
-        case ConditionValueExpression():
-            return _test(None, node.value)
-        case _:
-            raise NotSupportedError(f"a {type(node).__name__} in a 'condition' is not supported")
-
-
-def _test(field: str | None, value: object) -> ours.Condition:
-    if isinstance(value, SigmaExpansion):
-        return ours.Some(tuple(_test(field, one) for one in value.values))
-    if isinstance(value, SigmaCompareExpression) and value.op.name.lower() not in _COMPARISONS:
-        return ours.Not(ours.Test(field, ours.Number(value.number.number)))
-    return ours.Test(field, _check(value))
-
-
-def _check(value: object) -> ours.Check:  # noqa: C901, PLR0911 - one line for each type
-    match value:
-        case SigmaString():
-            return _text(value)
-        case SigmaTimestampPart():
-            return ours.TimePart(value.timestamp_part.name.lower(), int(value.number))
-        case SigmaNumber():
-            return ours.Number(value.number)
-        case SigmaBool():
-            return ours.Flag(value.boolean)
-        case SigmaNull():
-            return ours.Null()
-        case SigmaExists():
-            return ours.Exists(value.exists)
-        case SigmaCompareExpression():
-            return ours.Comparison(value.op.name.lower(), value.number.number)
-        case SigmaCIDRExpression():
-            return ours.Network(value.network)
-        case SigmaRegularExpression():
-            return _expression(value)
-        case SigmaFieldReference():
-            return ours.SameAs(value.field, begins=value.starts_with, ends=value.ends_with)
-        case _:
-            raise NotSupportedError(f"a {type(value).__name__} is not supported")
-
-
-def _text(value: SigmaString) -> ours.Text:
-    parts: list[str | bool | None] = []
-    for part in value.s:
-        match part:
-            case str():
-                parts.append(part)
-            case SpecialChars.WILDCARD_MULTI:
-                parts.append(None)
-            case SpecialChars.WILDCARD_SINGLE:
-                parts.append(False)
+    def condition(self, node: object, *, depth: int = 0) -> ours.Condition:
+        if depth > DEEPEST_CONDITION:
+            raise NotSupportedError(f"a 'condition' goes {DEEPEST_CONDITION} levels deep at most")
+        match node:
+            case ConditionAND():
+                return ours.Every(self._parts(node.args, depth=depth))
+            case ConditionOR():
+                return ours.Some(self._parts(node.args, depth=depth))
+            case ConditionNOT():
+                return ours.Not(self.condition(node.args[0], depth=depth + 1))
+            case ConditionFieldEqualsValueExpression():
+                return self._test(node.field, node.value)
+            case ConditionValueExpression():
+                return self._test(None, node.value)
             case _:
-                raise NotSupportedError(f"the placeholder '{part}' has no value here")
-    return ours.Text(tuple(parts), is_cased=isinstance(value, SigmaCasedString))
+                raise NotSupportedError(f"a {type(node).__name__} in a 'condition' is not supported")
 
+    def _parts(self, nodes: Iterable[object], *, depth: int) -> tuple[ours.Condition, ...]:
+        return tuple(self.condition(one, depth=depth + 1) for one in nodes)
 
-def _expression(value: SigmaRegularExpression) -> ours.Expression:
-    """Compile it with google-re2, which takes linear time: a rule of somebody else's cannot stop the engine."""
-    source = str(value.regexp)
-    flags = "".join(sorted(_FLAGS[flag] for flag in value.flags))
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return ours.Expression(re2.compile(f"(?{flags}){source}" if flags else source, options), source)
-    except re2.error as error:
-        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error
-        raise NotSupportedError(f"the regular expression '{source}' is not supported: {reason}") from None
+    def _test(self, field: str | None, value: object) -> ours.Condition:
+        if isinstance(value, SigmaExpansion):
+            return ours.Some(tuple(self._test(field, one) for one in value.values))
+        anchors = self._anchors.get(id(value), (False, False))
+        if field is None:
+            return ours.Test(None, keyword(value))
+        try:
+            return ours.Test(field, check(value, anchors=anchors))
+        except NotSupportedError as error:
+            raise NotSupportedError(f"field '{field}': {error}") from None
