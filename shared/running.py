@@ -32,7 +32,7 @@ LONGEST_SILENCE = timedelta(seconds=10)
 OLDEST_ANNOUNCEMENT = timedelta(seconds=30)
 """An outbox that holds something for longer has lost its way to Kafka."""
 
-_LET_GO_WITHIN = timedelta(seconds=6)
+_LET_GO_WITHIN = timedelta(seconds=4)
 """What a loop has to leave in good order: the relay closes a producer and a connection."""
 
 _log = structlog.get_logger(__name__)

@@ -7,8 +7,8 @@ from faststream.kafka import KafkaBroker
 from shared.messaging.careful import consume_carefully
 from shared.messaging.closing import close_in_time
 
-GRACE_SECONDS = 10.0
-"""How long a stop waits for the batch in hand; a container is given three times that before it is killed."""
+GRACE_SECONDS = 6.0
+"""How long a stop waits for the batch in hand; a container is given five times that before it is killed."""
 
 RETRY_MS = 300
 """aiokafka asks a broker that is away so often, and each time says in the log that it is."""

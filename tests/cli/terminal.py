@@ -17,7 +17,9 @@ from nuxari_events.envelope import Event
 from nuxari_events.topics import ACCESS_ACTIVITY, Topic
 from typer.testing import CliRunner
 
-from services.cli import alerts, ingest, publish, simulate
+from services.cli import alerts, ingest, publish, screen, simulate
+
+WIDE = 160
 
 AT = datetime(2025, 6, 3, 9, tzinfo=UTC)
 
@@ -55,8 +57,8 @@ class Terminal:
         environment = {
             "NUXARI_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
             "NUXARI_HOME": str(self.home),
-            "COLUMNS": "160",
         }
+        screen.OUTPUT.width = screen.NOTES.width = WIDE
         result = CliRunner().invoke(the_app(), [str(one) for one in arguments], input=given, env=environment)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
