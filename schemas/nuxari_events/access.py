@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nuxari_events.envelope import Event, Name, Payload, Text
+from nuxari_events.envelope import Event, Name, Text
+from nuxari_events.origins import Asn, Country, RequestOrigin
 
 
 class Outcome(StrEnum):
@@ -26,6 +27,22 @@ class SignInFlow(StrEnum):
     ROPC = "ropc"
     DEVICE_CODE = "device_code"
     LEGACY_PROTOCOL = "legacy_protocol"
+
+
+class SignInFailure(StrEnum):
+    """Why a sign-in failed, in the same words for every source."""
+
+    UNKNOWN_USER = "unknown_user"
+    """There is no such account; `user_id` is then the name that was tried, or a hash of it."""
+    WRONG_CREDENTIAL = "wrong_credential"
+    CREDENTIAL_EXPIRED = "credential_expired"
+    ACCOUNT_LOCKED = "account_locked"
+    ACCOUNT_DISABLED = "account_disabled"
+    SECOND_FACTOR_FAILED = "second_factor_failed"
+    """The first factor was right."""
+    POLICY_DENIED = "policy_denied"
+    """All factors that were asked for were right, and a policy refused."""
+    OTHER = "other"
 
 
 class MfaMethod(StrEnum):
@@ -48,25 +65,18 @@ class MfaOutcome(StrEnum):
     FAILED = "failed"
 
 
-class Origin(Payload):
+class Origin(RequestOrigin):
     """Where an access came from. Every field may be missing; a missing one is never guessed."""
 
-    ip: Name | None = None
-    """The address as reported, IPv4 or IPv6; a source's malformed value is kept as it is."""
     user_agent: Text | None = None
-    device_id: Name | None = None
-    session_id: Name | None = None
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
-    """ISO 3166-1 alpha-2."""
-    asn: Annotated[int, Field(ge=0, le=4_294_967_295)] | None = None
+    root_session_id: Name | None = None
+    """The session that `session_id` came from, such as the one of the identity provider; the same for all of them."""
     city: Name | None = None
     """As the source names it."""
     latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
     """Degrees north (WGS 84), as the source places the address."""
     longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
     """Degrees east."""
-    anonymous_proxy: bool | None = None
-    """Whether the source knows the address as a proxy that hides who is behind it; None where it does not say."""
 
 
 class SignInData(Origin):
@@ -83,6 +93,11 @@ class SignInData(Origin):
     """Whether the sign-in reaches an administrative plane or is made by the holder of an administrative role."""
     application: Name | None = None
     failure_reason: Name | None = None
+    """Why it failed, in the source's own words or code."""
+    failure_kind: SignInFailure | None = None
+    """The same in the contract's words; None where the source's say no such thing."""
+    policy_id: Name | None = None
+    """The policy that let it in or refused it, where the source names one."""
 
 
 class SignInCompleted(Event):
@@ -93,7 +108,7 @@ class SignInCompleted(Event):
 
 
 class MfaChallengeData(Origin):
-    """One answered or unanswered MFA challenge."""
+    """One answered or unanswered MFA challenge; the origin is that of the sign-in or action which asked for it."""
 
     user_id: Name
     user_name: Name | None = None
@@ -103,6 +118,13 @@ class MfaChallengeData(Origin):
     factor_id: Name | None = None
     """The enrolled factor that was asked, such as a phone; the same for everybody who enrolled it."""
     application: Name | None = None
+    challenge_id: Name | None = None
+    answer_ip: Name | None = None
+    """The address that the answer to a push came from, as reported."""
+    answer_country: Country | None = None
+    answer_asn: Asn | None = None
+    answer_device_id: Name | None = None
+    """The device that the answer came from."""
 
 
 class MfaChallengeCompleted(Event):
@@ -149,6 +171,15 @@ class CredentialUseData(Origin):
     outcome: Outcome = Outcome.SUCCESS
     application: Name | None = None
     failure_reason: Name | None = None
+    version_id: Name | None = None
+    """Which version of the credential was presented, such as a key id."""
+    resource: Name | None = None
+    scope: Name | None = None
+    """The scope that this use needs."""
+    within_scope: bool | None = None
+    """Whether the credential was issued for that scope; None where nobody checked."""
+    on_behalf_of: Name | None = None
+    """The person for whom an agent presented it (RFC 8693), by user id."""
 
 
 class CredentialUsed(Event):
@@ -180,8 +211,67 @@ class RoleGranted(Event):
     data: RoleGrantData
 
 
-AccessActivity = Annotated[
-    SignInCompleted | MfaChallengeCompleted | ActionPerformed | CredentialUsed | RoleGranted,
-    Field(discriminator="type"),
-]
-"""The contract of `access.activity`."""
+class SessionEndReason(StrEnum):
+    """Why a session ended."""
+
+    SIGNED_OUT = "signed_out"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class SessionEndData(Origin):
+    """One session that is over; it began with the sign-in of the same `session_id`."""
+
+    user_id: Name
+    user_name: Name | None = None
+    """The name of the account beside its id, such as `ada@example.com`, where the source gives both."""
+    session_id: Name
+    reason: SessionEndReason | None = None
+    application: Name | None = None
+
+
+class SessionEnded(Event):
+    """A session is over: nothing of it may be used any more."""
+
+    type: Literal["nuxari.access.session_ended.v1"] = "nuxari.access.session_ended.v1"
+    data: SessionEndData
+
+
+class TokenReuseData(Origin):
+    """A refresh or agent token that was presented although its successor had been issued (RFC 9700, section 4.14)."""
+
+    user_id: Name
+    """Whose token it was: a person's or an agent's."""
+    user_name: Name | None = None
+    """The name of the account beside its id, such as `ada@example.com`, where the source gives both."""
+    family_id: Name | None = None
+    """All tokens that came from the same sign-in or issue; they are void now."""
+    credential_id: Name | None = None
+    """The credential, where the token is a governed one."""
+    application: Name | None = None
+
+
+class RefreshTokenReused(Event):
+    """A token that had been exchanged was presented again: one of the two who hold it is not its owner."""
+
+    type: Literal["nuxari.access.refresh_token_reused.v1"] = "nuxari.access.refresh_token_reused.v1"
+    data: TokenReuseData
+
+
+class PromptReportData(Origin):
+    """A prompt that a person did not ask for; the origin is that of the sign-in which caused it, where it is known."""
+
+    user_id: Name
+    user_name: Name | None = None
+    """The name of the account beside its id, such as `ada@example.com`, where the source gives both."""
+    method: MfaMethod | None = None
+    factor_id: Name | None = None
+    challenge_id: Name | None = None
+    application: Name | None = None
+
+
+class MfaPromptReported(Event):
+    """A user reported an MFA prompt, or a notice of a sign-in, as none of theirs."""
+
+    type: Literal["nuxari.access.mfa_prompt_reported.v1"] = "nuxari.access.mfa_prompt_reported.v1"
+    data: PromptReportData

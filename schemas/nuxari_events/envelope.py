@@ -60,6 +60,9 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"
 Text = Annotated[str, StringConstraints(max_length=2048, pattern=r"^[^\x00]*$")]
 """Free text, such as a justification: 2,048 characters at most, no NUL (PostgreSQL stores none)."""
 
+Sequence = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,64}$")]
+"""Visible ASCII, 64 characters at most; with decimal digits alone, a gap can be told from a step."""
+
 TraceParent = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")]
 """W3C Trace Context, version-trace-parent-flags in lower-case hex."""
 
@@ -93,6 +96,9 @@ class Event(BaseModel):
     correlationid: EventId | None = None
     causationid: EventId | None = None
     traceparent: TraceParent | None = None
+    sequence: Sequence | None = None
+    """The place of the event among those of its `source` and `tenantid` in its topic, where the source counts them: one
+    more for each (CloudEvents extension Sequence). Events that were lost or sent once more then show."""
     datacontenttype: Literal["application/json"] = "application/json"
 
     @property

@@ -10,11 +10,12 @@ from typing import Any, Literal, get_args
 
 from pydantic import TypeAdapter
 
-from nuxari_events.access import AccessActivity
+from nuxari_events.activity import AccessActivity
 from nuxari_events.alerts import SecurityAlerts
 from nuxari_events.credentials import CredentialLifecycle, CredentialObservations
 from nuxari_events.envelope import Event
 from nuxari_events.identity import IdentityLifecycle, TokensRevoked, TokenWatermarks
+from nuxari_events.monitoring import MonitoringLifecycle
 from nuxari_events.pim import PimLifecycle
 
 PARTITIONS = 6
@@ -107,6 +108,12 @@ CREDENTIAL_LIFECYCLE = Topic(
     producers=("credential_governance",),
     consumers=("pim", "monitoring", "others"),
 )
+MONITORING_LIFECYCLE = Topic(
+    name="monitoring.lifecycle",
+    contract=MonitoringLifecycle,
+    producers=("monitoring",),
+    consumers=("monitoring", "others"),
+)
 SECURITY_ALERTS = Topic(
     name="security.alerts",
     contract=SecurityAlerts,
@@ -129,6 +136,7 @@ TOPICS: tuple[Topic, ...] = (
     PIM_LIFECYCLE,
     CREDENTIAL_OBSERVATIONS,
     CREDENTIAL_LIFECYCLE,
+    MONITORING_LIFECYCLE,
     SECURITY_ALERTS,
     TOKEN_WATERMARKS,
 )

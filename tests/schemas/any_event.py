@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC
 from enum import Enum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -30,6 +31,7 @@ def topics_and_events() -> st.SearchStrategy[tuple[Topic, Event]]:
     return st.sampled_from(TOPICS).flatmap(lambda topic: st.tuples(st.just(topic), events(topic)))
 
 
+@cache
 def _model(cls: type[BaseModel]) -> st.SearchStrategy[Any]:
     hints = get_type_hints(cls, include_extras=True)
     return st.builds(cls, **{name: _value(hints[name]) for name in cls.model_fields})

@@ -28,3 +28,11 @@ def golden_object(event_type: str) -> dict[str, Any]:
 def golden_event(event_type: str, **changes: Any) -> Event:
     """The golden instance with some attributes changed."""
     return decode(BY_EVENT_TYPE[event_type], value=golden_text(event_type)).model_copy(update=changes)
+
+
+def golden_event_about(event_type: str, user_id: str, **changes: Any) -> Event:
+    """The golden instance as if it were about another user."""
+    event: Any = golden_event(event_type, subject=user_id, **changes)
+    of_user = {"user_id": user_id} if "user_id" in type(event.data).model_fields else {}
+    changed: Event = event.model_copy(update={"data": event.data.model_copy(update=of_user)})
+    return changed
