@@ -32,6 +32,9 @@ LONGEST_SILENCE = timedelta(seconds=10)
 OLDEST_ANNOUNCEMENT = timedelta(seconds=30)
 """An outbox that holds something for longer has lost its way to Kafka."""
 
+ENDED_WITHIN = timedelta(seconds=20)
+"""What a service has in hand is given up so long after it was told to stop; a container is killed after 30 s."""
+
 _LET_GO_WITHIN = timedelta(seconds=4)
 """What a loop has to leave in good order: the relay closes a producer and a connection."""
 
@@ -121,22 +124,20 @@ async def _run(parts: Parts) -> None:
         await asyncio.wait({serving, working}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stop.set()
-        await asyncio.wait({serving, working})
+        in_time, late = await asyncio.wait({serving, working}, timeout=ENDED_WITHIN.total_seconds())
         await parts.database.close()
-    for part in (serving, working):
+    for part in in_time:
         part.result()
-    _log.info("stopped", service=parts.name)
+    _log.info("stopped", service=parts.name, given_up=len(late))
 
 
 async def _work(parts: Parts, stop: asyncio.Event) -> None:
     """Open, consume and relay until told to stop; then stop taking in, finish what is in hand, and let go of Kafka."""
-    try:
-        if await _unless_stopped(
-            until_it_works(parts.database.open, what="PostgreSQL"), stop
-        ) and await _unless_stopped(until_it_works(lambda: _connect(parts.broker), what="Kafka"), stop):
-            await _keep_going(parts, stop)
-    finally:
-        await parts.broker.stop()
+    if not await _unless_stopped(until_it_works(parts.database.open, what="PostgreSQL"), stop):
+        return
+    if not await _unless_stopped(until_it_works(lambda: _connect(parts.broker), what="Kafka"), stop):
+        return
+    await _keep_going(parts, stop)
 
 
 async def _keep_going(parts: Parts, stop: asyncio.Event) -> None:
@@ -163,9 +164,11 @@ async def _keep_going(parts: Parts, stop: asyncio.Event) -> None:
 async def _connect(broker: KafkaBroker) -> None:
     try:
         await broker.start()
-    except KafkaError as error:
+    except BaseException as error:
         await broker.stop()
-        raise TransientError(f"Kafka is unreachable: {type(error).__name__}") from error
+        if isinstance(error, KafkaError):
+            raise TransientError(f"Kafka is unreachable: {type(error).__name__}") from error
+        raise
 
 
 async def _unless_stopped(work: Coroutine[Any, Any, object], stop: asyncio.Event) -> bool:
