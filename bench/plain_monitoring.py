@@ -14,6 +14,7 @@ from nuxari_events.wire import decode
 from prometheus_client import start_http_server
 
 from services.monitoring.domain.engine import Engine
+from services.monitoring.service.programs import of_pack
 from services.monitoring.domain.model import Fact
 from services.monitoring.handlers import TOPICS
 from shared.messaging.broker import make_broker
@@ -33,6 +34,7 @@ def serve(broker: KafkaBroker, engine: Engine) -> None:
     )
     async def one(fact: Fact) -> None:
         engine.observe(fact)
+        engine.settle()
         metrics.CONSUMED.labels("monitoring").inc()
 
 
@@ -56,7 +58,7 @@ async def _fact(message: KafkaMessage) -> Fact:
 async def main() -> None:
     """Consume until killed."""
     broker = make_broker(os.environ["BENCH_KAFKA"], client_id="plain-monitoring")
-    serve(broker, Engine())
+    serve(broker, Engine(lambda _: of_pack()))
     start_http_server(int(os.environ["BENCH_PORT"]), addr="127.0.0.1")
     await broker.start()
     await asyncio.Event().wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nuxari_events import asyncapi
 
 from services.monitoring import api, handlers
+from services.monitoring.service.programs import of_pack
 from shared.access.tokens import TokenVerifier, Watermarks, keys_at
 from shared.clock import Clock, SystemClock
 from shared.messaging.broker import make_broker
@@ -25,7 +26,7 @@ def build(settings: ServiceSettings, clock: Clock | None = None) -> Parts:
     broker = make_broker(settings.kafka_bootstrap_servers, client_id=NAME)
     marks = Watermarks()
     watermarks = follow_watermarks(broker, marks, service=NAME)
-    subscription, correlation = handlers.register(broker, database=database, clock=clock)
+    subscription, correlation = handlers.register(broker, database=database, clock=clock, programs=lambda _: of_pack())
     subscriptions = [subscription]
     relay = Relay(
         dsn=settings.relay_dsn.get_secret_value(), bootstrap_servers=settings.kafka_bootstrap_servers, service=NAME

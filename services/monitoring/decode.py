@@ -12,6 +12,7 @@ from nuxari_events.topics import ACCESS_ACTIVITY, BY_NAME, event_type
 from nuxari_events.wire import STRUCTURED, UnknownEventTypeError, structured
 from nuxari_events.wire import decode as decode_by_contract
 
+from services.monitoring.domain.fact_layout import as_attributes
 from services.monitoring.domain.model import Fact
 from services.monitoring.mirror import NotMirroredError, mirror_of_event
 
@@ -59,6 +60,9 @@ def decode(
         except UnknownEventTypeError:
             return None
         read = event, event.type, event.time
+        data = as_attributes(event.data.model_dump(mode="json"))
+    else:
+        data = read[0].data
     known, kind, time = read
     return Fact(
         type=kind,
@@ -66,11 +70,14 @@ def decode(
         id=known.id,
         time_ms=round(time.timestamp() * 1000),
         tenant=known.tenantid,
-        data=known.data,
+        data=data,
         topic=topic,
         partition=partition,
         offset=offset,
         ingested_ms=ingested_ms,
+        subject=known.subject,
+        actor=known.actorid,
+        sequence=known.sequence,
     )
 
 

@@ -19,9 +19,12 @@ from nuxari_events.alerts import (
 )
 from nuxari_events.ids import derived_id
 
-from services.monitoring.domain.model import Alert, Closed, Entry
+from services.monitoring.domain.model import Alert, Closed, Shown
 
 SOURCE = "/nuxari/monitoring"
+
+MOST_TECHNIQUES = 16
+"""Of an alert (its contract)."""
 
 
 def alert_data(alert: Alert, *, revision: int) -> AlertData:
@@ -42,7 +45,7 @@ def alert_data(alert: Alert, *, revision: int) -> AlertData:
         last_seen=_time(alert.last_seen_ms),
         related_events_count=alert.related_events_count,
         evidence=tuple(_evidence(entry) for entry in alert.evidence),
-        attack=tuple(AttackTechnique(id=one.id, version=one.version) for one in alert.attack),
+        attack=tuple(AttackTechnique(id=one.id, version=one.version) for one in alert.attack)[:MOST_TECHNIQUES],
         revision=revision,
     )
 
@@ -70,7 +73,7 @@ def _id(data: AlertData) -> str:
     return derived_id(data.alert_id, str(data.revision))
 
 
-def _evidence(entry: Entry) -> Evidence:
+def _evidence(entry: Shown) -> Evidence:
     return Evidence(
         topic=entry.topic,
         partition=entry.partition,

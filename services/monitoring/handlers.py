@@ -14,6 +14,7 @@ from nuxari_events.topics import (
     ACCESS_ACTIVITY,
     CREDENTIAL_LIFECYCLE,
     IDENTITY_LIFECYCLE,
+    MONITORING_LIFECYCLE,
     PARTITIONS,
     PIM_LIFECYCLE,
     Topic,
@@ -21,6 +22,7 @@ from nuxari_events.topics import (
 from nuxari_events.wire import MalformedEventError
 
 from services.monitoring.decode import decode
+from services.monitoring.domain.engine import Programs
 from services.monitoring.domain.model import Fact
 from services.monitoring.service.correlation import Correlation, End
 from shared.clock import Clock
@@ -32,7 +34,13 @@ from shared.telemetry import metrics
 
 CONSUMER = "monitoring"
 
-TOPICS: tuple[Topic, ...] = (IDENTITY_LIFECYCLE, PIM_LIFECYCLE, CREDENTIAL_LIFECYCLE, ACCESS_ACTIVITY)
+TOPICS: tuple[Topic, ...] = (
+    IDENTITY_LIFECYCLE,
+    PIM_LIFECYCLE,
+    CREDENTIAL_LIFECYCLE,
+    MONITORING_LIFECYCLE,
+    ACCESS_ACTIVITY,
+)
 """In the order in which a batch is correlated: first what joins look up, then what is looked at."""
 
 BATCH = 2000
@@ -41,10 +49,12 @@ BATCH = 2000
 _log = structlog.get_logger(__name__)
 
 
-def register(broker: KafkaBroker, *, database: Database, clock: Clock) -> tuple[Subscription, Correlation]:
+def register(
+    broker: KafkaBroker, *, database: Database, clock: Clock, programs: Programs
+) -> tuple[Subscription, Correlation]:
     """Subscribe to every stream that a detection needs."""
     intake = _Intake(broker, DeadLetters(broker, consumer=CONSUMER))
-    correlation = Correlation(database, clock, topics=TOPICS, intake=intake.take)
+    correlation = Correlation(database, clock, topics=TOPICS, intake=intake.take, programs=programs)
     subscription = Subscription(
         broker,
         topics=TOPICS,

@@ -62,7 +62,10 @@ class Story:
         return {alert.alert_id: _said(alert) for alert in undisturbed(facts).values()}
 
     def score(self, book: AlertBook) -> Score:
-        return score(self.simulation.attacks, sightings=book.sightings, delivered={})
+        """The score of the detections that the attacks are about."""
+        numbers = {one.number for attack in self.simulation.attacks for one in attack.expected}
+        about = [one for one in book.sightings if one.alert.rule.number in numbers]
+        return score(self.simulation.attacks, sightings=about, delivered={})
 
 
 class Ear:

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
-from nuxari_events.alerts import AlertRaised
+from nuxari_events.alerts import AlertData, AlertRaised
 from nuxari_events.topics import SECURITY_ALERTS
 from nuxari_events.wire import decode as decode_event
 from nuxari_events.wire import encode
@@ -23,6 +23,7 @@ from services.monitoring.decode import decode
 from services.monitoring.domain.model import Fact
 from services.monitoring.handlers import TOPICS
 from services.monitoring.service.correlation import Correlation, End
+from services.monitoring.service.programs import of_pack
 from services.simulator.sightings import AlertBook
 from shared.clock import FixedClock
 from shared.messaging.subscription import Record
@@ -112,7 +113,7 @@ async def _intake(record: Record, observe: Callable[[Fact], None]) -> None:
 async def _live(database: Mortal, kafka: Kafka) -> None:
     """Run until everything is read and saved, or until death; each life reads other topics ahead of the rest."""
     speeds = {topic: database.chance.choice([1, 5, 50]) for topic in PLACES}
-    correlation = Correlation(database, FixedClock(UNTIL), topics=TOPICS, intake=_intake)
+    correlation = Correlation(database, FixedClock(UNTIL), topics=TOPICS, intake=_intake, programs=lambda _: of_pack())
     correlation.follow(kafka)
     kafka.seek(await correlation.assigned(set(PLACES.values())))
     while not kafka.is_read:
@@ -158,8 +159,10 @@ async def test_whenever_it_is_killed_each_alert_is_announced_once(
     book, raised, said_of = AlertBook(), Counter[str](), Counter[str]()
     for event in announced:
         book.note(event, arrived=0)
-        raised[event.data.alert_id] += isinstance(event, AlertRaised)
-        said_of[f"{event.type} {event.data.alert_id} {said(event.data)}"] += 1
+        if isinstance(event, AlertRaised):
+            raised[event.data.alert_id] += 1
+        if isinstance(event.data, AlertData):
+            said_of[f"{event.type} {event.data.alert_id} {said(event.data)}"] += 1
     assert deaths > 2
     assert len({event.id for event in announced}) == len(announced)
     assert {one.alert.alert_id: said(one.alert) for one in book.sightings if one.stands} == story.expected

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from enum import Enum
 from itertools import product
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import msgspec
@@ -174,11 +174,19 @@ def _by_fact(topic: Topic, value: bytes, headers: Headers) -> Fact | str:
     return read or "skipped"
 
 
-def _plain(data: Any) -> dict[str, tuple[type, object]]:
-    """Every value with its type: 1, 1.0 and True are three things."""
-    given_as = msgspec.structs.asdict(data) if isinstance(data, msgspec.Struct) else dict(data)
-    values = {name: part.value if isinstance(part, Enum) else part for name, part in given_as.items()}
-    return {name: (type(value), value) for name, value in values.items()}
+def _plain(data: Any) -> Any:
+    """Every value with its type, as JSON has it: 1, 1.0 and True are three things."""
+    if isinstance(data, BaseModel):
+        return _plain(data.model_dump(mode="json"))
+    if isinstance(data, msgspec.Struct):
+        return _plain(msgspec.structs.asdict(data))
+    if isinstance(data, SimpleNamespace):
+        return _plain(vars(data))
+    if isinstance(data, dict):
+        return {name: _plain(part) for name, part in data.items()}
+    if isinstance(data, list | tuple):
+        return [_plain(part) for part in data]
+    return type(data), data
 
 
 def _assert_same(topic: Topic, value: bytes, headers: Headers) -> None:

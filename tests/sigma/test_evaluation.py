@@ -70,10 +70,10 @@ def shape(found: list[Finding], *, with_places: bool = False) -> list[Any]:
             one.first_seen_ms,
             one.last_seen_ms,
             one.events_count,
-            [
+            sorted(
                 (event.time_ms, event.rule, event.source, event.id) if with_places else (event.time_ms, event.rule)
                 for event in one.evidence
-            ],
+            ),
         )
         for one in found
     )

@@ -66,7 +66,7 @@ def test_a_correlation_of_a_correlation_is_found_with_window_value_and_evidence(
     assert done.returncode == 0, done.stderr
     (found,) = [json.loads(line) for line in done.stdout.splitlines()]
     assert (found["rule_id"], found["level"], found["value"], found["threshold"]) == ("worked", "critical", 2, 2)
-    assert found["group"] == {"data.user_id": "dana@example.com"}
+    assert found["group"] == {"user_id": "dana@example.com"}
     assert found["window"] == {"after": "2025-06-03T08:31:10.000Z", "until": "2025-06-03T09:01:10.000Z"}
     assert [one["line"] for one in found["evidence"]] == list(range(1, 14))
     assert found["evidence"][-1]["rule_id"] == "success"

@@ -103,7 +103,7 @@ def test_files_refer_to_rules_of_other_files():
     [
         ("{windw: sliding}", ":23: 'windw' is no extension here"),
         ("{window: hopping}", ":23: 'hopping' is no 'window'"),
-        ("{gap: soon}", ":23: Timespan 'soon' is invalid"),
+        ("{gap: soon}", ":23: 'gap' is a span of time such as 10m"),
         ("[]", ":23: 'nuxari' holds a mapping"),
     ],
 )

@@ -3,231 +3,208 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import msgspec
 
-from services.monitoring.domain import alerting
-from services.monitoring.domain.disabled import SKEW_MS, DisabledTracker
-from services.monitoring.domain.groups import Group, Groups, UnkeyedError, bound, knows
-from services.monitoring.domain.model import Change, Entry, Fact
-from services.monitoring.domain.pack import PACK
-from services.monitoring.domain.rules import DisabledIdentity, EventCount, FirstSeen, Ordered, OutsideActivation, Rule
-from services.monitoring.domain.trackers import (
-    ActivationTracker,
-    CountTracker,
-    FirstSeenTracker,
-    OrderedTracker,
-    Tracker,
-    milliseconds,
-)
+from services.monitoring.domain.alerting import close_quiet
+from services.monitoring.domain.judging import Judge
+from services.monitoring.domain.limits import Limits
+from services.monitoring.domain.model import Change, Fact
+from services.monitoring.domain.program import Program, Ready
+from services.monitoring.domain.retention import keep
+from services.monitoring.domain.selfwatch import Watch, look
+from services.monitoring.domain.state import SEPARATOR, Entry, Group, Groups, Place, expires_ms, packed
+from services.monitoring.domain.tenants import Kept, Tenant
 
-_TRACKERS: dict[type[Rule], type[Tracker[Any]]] = {
-    EventCount: CountTracker,
-    Ordered: OrderedTracker,
-    FirstSeen: FirstSeenTracker,
-    OutsideActivation: ActivationTracker,
-    DisabledIdentity: DisabledTracker,
-}
+Programs = Callable[[str], Program]
+"""Returns the program that counts for a tenant now."""
 
+_ASLEEP_AT_ONCE = 20_000
+"""Sleeping groups of a rule that one sweep looks at: a million take a few minutes, and no sweep takes long."""
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How much is remembered. A tenant that reaches a limit forgets its own, never another's."""
-
-    lateness: timedelta = timedelta(minutes=5)
-    """How late an event may come by its own source's clock and still count (NUXARI.md, numbers)."""
-    idle: timedelta = timedelta(minutes=10)
-    """A source that is silent for so long does not hold time back for the others."""
-    future: timedelta = timedelta(minutes=5)
-    """An event further ahead of its arrival than this is moved to its arrival: one bad clock must not stop time."""
-    groups: int = 100_000
-    """Per tenant and rule."""
-    events: int = 10_000
-    """Per group."""
-
-
-class _Source(msgspec.Struct):
-    newest_ms: int
-    heard_ms: int
-
-
-class _Tenant(msgspec.Struct):
-    sources: dict[str, _Source] = {}
-    """By topic and source: within both, order of arrival is the same for whoever reads."""
-    rules: dict[str, Groups] = {}
+_ASLEEP_LONGER_MS = 3_600_000
+"""After which a sleeping group that is still needed is looked at again."""
 
 
 class _Snapshot(msgspec.Struct):
-    versions: dict[str, str]
-    tenants: dict[str, _Tenant]
-
-
-_Interest = tuple[Callable[[Any], bool], Tracker[Any], str]
+    tenants: dict[str, Kept]
 
 
 class Engine:
     """Holds every tenant of one partition."""
 
-    def __init__(self, rules: Sequence[Rule] = PACK, *, limits: Limits | None = None) -> None:
+    def __init__(self, programs: Programs, *, limits: Limits | None = None) -> None:
         self.counters: Counter[str] = Counter()
+        self._programs = programs
         self._limits = limits or Limits()
-        self._lateness_ms = milliseconds(self._limits.lateness)
-        self._future_ms = milliseconds(self._limits.future)
-        self._trackers = {rule.id: _TRACKERS[type(rule)](rule) for rule in rules}
-        self._interests = _interests(self._trackers.values())
-        self._tenants: dict[str, _Tenant] = {}
-        self._dirty: dict[tuple[str, str, str], None] = {}
+        self._tenants: dict[str, Tenant] = {}
+        self._unsettled: dict[str, None] = {}
 
-    def observe(self, fact: Fact) -> list[Change]:
-        """Take one event in and return what it changes; positive rules fire at once, the same event counts once."""
+    def observe(self, fact: Fact) -> None:
+        """Take one event in; `settle` says what it changes. The same event counts once."""
         self.counters["observed"] += 1
-        tenant = self._tenants.get(fact.tenant)
-        if tenant is None:
-            tenant = self._tenants[fact.tenant] = _Tenant()
-        time_ms, is_skewed = self._event_time(fact)
+        tenant = self._tenants.get(fact.tenant) or self._enter(fact.tenant)
+        time_ms = self._event_time(tenant, fact)
         is_late = self._note_source(tenant, fact, time_ms)
-        changes: list[Change] = []
-        for holds, tracker, role in self._interests.get(fact.type, ()):
-            if holds(fact.data) and (not is_late or tracker.is_single_event):
-                changes += self._match(tenant, fact, tracker, _entry(fact, time_ms, role), is_skewed=is_skewed)
-        return changes
+        found = tenant.program.matcher.match(fact)
+        if found:
+            self.counters["matched"] += 1
+            self._match(tenant, fact, found, time_ms=time_ms, is_late=is_late)
 
-    def advance(self) -> list[Change]:
-        """Look at what was put off, so that a flood announces once a tick and not once an event."""
-        dirty, self._dirty = self._dirty, {}
-        changes: list[Change] = []
-        for tenant_id, rule_id, key in dirty:
-            group = self._tenants[tenant_id].rules[rule_id].by_key.get(key)
-            if group is not None:
-                changes += self._look(tenant_id, self._trackers[rule_id], key, group)
-        return changes
+    def settle(self) -> list[Change]:
+        """Look at the groups that events went to since, each once, and return what changed."""
+        names, self._unsettled = self._unsettled, {}
+        return [change for name in names for change in Judge(self._tenants[name], self._limits, self.counters).settle()]
+
+    def advance(self, *, now_ms: int) -> list[Change]:
+        """Look at what was put off, so that a flood announces once a tick, and at what is missing by now."""
+        for name, tenant in self._tenants.items():
+            if tenant.timers:
+                tenant.note_horizon(now_ms, self._limits)
+            if tenant.wake_deferred():
+                self._unsettled[name] = None
+        return self.settle()
 
     def sweep(self, *, now_ms: int) -> list[Change]:
         """Close quiet episodes and forget what nothing can need; called every few seconds."""
-        return [change for tenant_id in list(self._tenants) for change in self._sweep_tenant(tenant_id, now_ms)]
+        for tenant in self._tenants.values():
+            tenant.note_horizon(now_ms, self._limits)
+        changes = self.advance(now_ms=now_ms)
+        for tenant in self._tenants.values():
+            changes += self._watch(tenant, now_ms)
+            for ready in tenant.program.ready:
+                groups = tenant.rules.get(ready.rule.head.id)
+                if groups is not None:
+                    changes += self._sweep_awake(tenant, ready, groups)
+                    self._sweep_asleep(tenant, ready, groups)
+        return changes
+
+    def reload(self) -> list[str]:
+        """Take up programs that have changed; return the tenants for which that was so."""
+        changed = []
+        for name, tenant in self._tenants.items():
+            program = self._programs(name)
+            if program is not tenant.program:
+                self.counters["dropped_rule_states"] += tenant.adopt(program)
+                self._unsettled[name] = None
+                changed.append(name)
+        return changed
 
     def snapshot(self) -> bytes:
         """Return all of the state, to be restored by this version of the rules or another."""
-        versions = {rule_id: tracker.rule.version for rule_id, tracker in self._trackers.items()}
-        return msgspec.msgpack.encode(_Snapshot(versions, self._tenants))
+        return msgspec.msgpack.encode(_Snapshot({name: tenant.kept() for name, tenant in self._tenants.items()}))
 
     @classmethod
-    def restore(cls, data: bytes, *, rules: Sequence[Rule] = PACK, limits: Limits | None = None) -> Engine:
-        """Return an engine with that state; the state of a rule that has changed since is dropped and counted."""
-        engine = cls(rules, limits=limits)
-        kept = msgspec.msgpack.decode(data, type=_Snapshot)
-        current = {rule_id: tracker.rule.version for rule_id, tracker in engine._trackers.items()}
-        changed = {rule_id for rule_id, version in kept.versions.items() if current.get(rule_id) != version}
-        for tenant in kept.tenants.values():
-            for rule_id in changed & tenant.rules.keys():
-                del tenant.rules[rule_id]
-                engine.counters["dropped_rule_states"] += 1
-        engine._tenants = kept.tenants
-        engine._dirty = {
-            (tenant_id, rule_id, key): None
-            for tenant_id, tenant in kept.tenants.items()
-            for rule_id, groups in tenant.rules.items()
-            for key, group in groups.by_key.items()
-            if group.dirty
-        }
+    def restore(cls, data: bytes, programs: Programs, *, limits: Limits | None = None) -> Engine:
+        """Return an engine with that state; state that the rules of today cannot go on with is dropped and counted."""
+        engine = cls(programs, limits=limits)
+        for name, kept in msgspec.msgpack.decode(data, type=_Snapshot).tenants.items():
+            tenant = Tenant.of(name, kept, programs(name))
+            engine.counters["dropped_rule_states"] += tenant.adopt(tenant.program)
+            engine._tenants[name] = tenant
+            engine._unsettled[name] = None
         return engine
 
-    def _event_time(self, fact: Fact) -> tuple[int, bool]:
-        if fact.time_ms > fact.ingested_ms + self._future_ms:
-            self.counters["skewed"] += 1
-            return fact.ingested_ms, True
-        return fact.time_ms, False
+    def sizes(self) -> dict[str, dict[str, int]]:
+        """Return how many groups are live, by tenant and rule."""
+        return {
+            name: {rule: len(groups.by_key) for rule, groups in tenant.rules.items()}
+            for name, tenant in self._tenants.items()
+        }
 
-    def _note_source(self, tenant: _Tenant, fact: Fact, time_ms: int) -> bool:
+    def _enter(self, name: str) -> Tenant:
+        tenant = self._tenants[name] = Tenant(name, self._programs(name))
+        return tenant
+
+    def _event_time(self, tenant: Tenant, fact: Fact) -> int:
+        """Return when it happened; an event from the future happened when it first arrived."""
+        if fact.time_ms <= fact.ingested_ms + self._limits.future_ms:
+            return fact.time_ms
+        self.counters["skewed"] += 1
+        return tenant.clamped(fact)
+
+    def _note_source(self, tenant: Tenant, fact: Fact, time_ms: int) -> bool:
         """Advance the source's time and say whether the event is too late by it."""
         key = f"{fact.topic} {fact.source}"  # two topics of one source are read one ahead of the other
         source = tenant.sources.get(key)
         if source is None:
-            tenant.sources[key] = _Source(time_ms, fact.ingested_ms)
-            return False
-        source.heard_ms = fact.ingested_ms
+            source = tenant.sources[key] = Watch(time_ms, fact.ingested_ms)
+        source.hear(fact, is_skewed=time_ms != fact.time_ms)
         if time_ms > source.newest_ms:
             source.newest_ms = time_ms
-        elif time_ms < source.newest_ms - self._lateness_ms:
+        elif time_ms < source.newest_ms - self._limits.lateness_of(fact.source):
             self.counters["late"] += 1
             return True
         return False
 
-    def _match(
-        self, tenant: _Tenant, fact: Fact, tracker: Tracker[Any], entry: Entry, *, is_skewed: bool
-    ) -> Iterator[Change]:
-        self.counters["matched"] += 1
-        groups = tenant.rules.get(tracker.rule.id)
-        if groups is None:
-            groups = tenant.rules[tracker.rule.id] = Groups()
-        if is_skewed and any(knows(group.entries, entry) for group in groups.by_key.values()):
-            return
-        try:
-            for key in tracker.touch(groups, fact, entry):
-                yield from self._consider(fact.tenant, tracker, key, groups.by_key[key], entry)
-        except UnkeyedError:
-            self.counters["unkeyed"] += 1
+    def _match(self, tenant: Tenant, fact: Fact, found: int, *, time_ms: int, is_late: bool) -> None:
+        """Put the event into every group that a rule which it matches has for it."""
+        program = tenant.program
+        place = Place(fact.topic, fact.partition, fact.offset, fact.type)
+        while found:
+            low = found & -found
+            found ^= low
+            bit = low.bit_length() - 1
+            rule = program.selections[bit]
+            for interest in program.interests[bit]:
+                ready = program.ready[interest.correlation]
+                if is_late and not ready.is_single:
+                    continue
+                keys = interest.groups(fact)
+                if not keys:
+                    self.counters["unkeyed"] += 1
+                    continue
+                excepted = program.excepted(ready.rule.head.id, fact, time_ms) if program.exceptions else ""
+                values, extra = interest.measured(fact), interest.extra(fact)
+                entry = Entry(time_ms, fact.source, fact.id, rule, values, extra, place, None, excepted)
+                for key in keys:
+                    self._put(tenant, ready, SEPARATOR.join(key), entry)
+        if tenant.touched:
+            self._unsettled[tenant.name] = None
+
+    def _put(self, tenant: Tenant, ready: Ready, key: str, entry: Entry) -> None:
+        groups = tenant.put(ready, key, entry, self._limits)
         if len(groups.by_key) > self._limits.groups:
             self.counters["evicted_groups"] += groups.bound(most=self._limits.groups)
 
-    def _consider(
-        self, tenant_id: str, tracker: Tracker[Any], key: str, group: Group, entry: Entry
-    ) -> Iterator[Change]:
-        """Look at the group now if a new alert may stand; what only prolongs a standing one waits for the tick."""
-        bound(group, most=self._limits.events)
-        if any(entry.time_ms <= alert.last_seen_ms + tracker.quiet_ms for alert in group.standing.values()):
-            if tracker.is_join:
-                yield from self._look(tenant_id, tracker, key, group)
-                return
-            group.dirty = True
-            self._dirty[tenant_id, tracker.rule.id, key] = None
-            return
-        yield from self._look(tenant_id, tracker, key, group)
+    def _watch(self, tenant: Tenant, now_ms: int) -> Iterator[Change]:
+        for key, watch in tenant.sources.items():
+            topic, source = key.split(" ", 1)
+            lateness_ms = self._limits.lateness_of(source)
+            yield from look(tenant.name, topic, source, watch, now_ms=now_ms, lateness_ms=lateness_ms)
 
-    def _look(self, tenant_id: str, tracker: Tracker[Any], key: str, group: Group) -> Iterator[Change]:
-        group.dirty = False
-        yield from alerting.difference(tenant_id, tracker, key, group)
+    def _sweep_awake(self, tenant: Tenant, ready: Ready, groups: Groups) -> Iterator[Change]:
+        for key in list(groups.awake):
+            group = groups.by_key[key]
+            assert isinstance(group, Group)  # noqa: S101 - for the type
+            if group.standing:
+                yield from close_quiet(group, quiet_ms=ready.quiet_ms, horizon_ms=tenant.horizon_ms)
+            if group.touched:  # it was used since the last sweep: let it be
+                group.touched = False
+            elif not group.standing and not tenant.awaits(ready, key):
+                self._lay_down(tenant, ready, groups, key, group)
 
-    def _sweep_tenant(self, tenant_id: str, now_ms: int) -> Iterator[Change]:
-        tenant = self._tenants[tenant_id]
-        horizon_ms = self._horizon(tenant, now_ms)
-        for rule_id, groups in tenant.rules.items():
-            tracker = self._trackers[rule_id]
-            for key, group in list(groups.by_key.items()):
-                yield from alerting.close_quiet(group, quiet_ms=tracker.quiet_ms, horizon_ms=horizon_ms)
-                if not group.standing and not group.dirty and tracker.forget(group, horizon_ms):
-                    del groups.by_key[key]
-            _forget_credentials(groups, horizon_ms)
+    def _sweep_asleep(self, tenant: Tenant, ready: Ready, groups: Groups) -> None:
+        """Look at some of the sleeping groups, the next ones next time."""
+        for key in tenant.next_asleep(ready, groups, most=_ASLEEP_AT_ONCE):
+            found = groups.by_key.get(key)
+            if isinstance(found, bytes) and expires_ms(found) < tenant.horizon_ms:
+                group = groups.peek(key, tenant.names)
+                if group is not None:
+                    self._lay_down(tenant, ready, groups, key, group)
 
-    def _horizon(self, tenant: _Tenant, now_ms: int) -> int:
-        """Return the time before which nothing more can come: the slowest source that still speaks decides.
-
-        `now_ms` is when Kafka took the newest of what was read, if there is more; so a source is silent in a backlog
-        as it was when the backlog was written.
-        """
-        idle_ms = milliseconds(self._limits.idle)
-        speaking = [source.newest_ms for source in tenant.sources.values() if now_ms - source.heard_ms <= idle_ms]
-        return min([now_ms, *speaking]) - self._lateness_ms
-
-
-def _interests(trackers: Iterable[Tracker[Any]]) -> dict[str, tuple[_Interest, ...]]:
-    """Index what the rules look for by event type, so that an event meets only rules that can match."""
-    found: dict[str, tuple[_Interest, ...]] = {}
-    for tracker in trackers:
-        for match in tracker.rule.matches:
-            found[match.type] = (*found.get(match.type, ()), (match.predicate(), tracker, match.role))
-    return found
-
-
-def _entry(fact: Fact, time_ms: int, role: str) -> Entry:
-    return Entry(time_ms, fact.source, fact.id, role, fact.topic, fact.partition, fact.offset, fact.type)
-
-
-def _forget_credentials(groups: Groups, horizon_ms: int) -> None:
-    """Forget uses that no late word on an owner can concern; who owns a credential is kept."""
-    for credential, known in list(groups.credentials.items()):
-        known.uses = [(use, who) for use, who in known.uses if use.time_ms >= horizon_ms - SKEW_MS]
-        if not known.uses and not known.owners:
-            del groups.credentials[credential]
+    def _lay_down(self, tenant: Tenant, ready: Ready, groups: Groups, key: str, group: Group) -> None:
+        """Forget what nothing can need any more and let the rest sleep, in its place among the least recently used."""
+        before_ms = tenant.horizon_ms - 1 - tenant.above_ms(ready) - ready.pending_ms
+        if before_ms > group.forgotten_ms:
+            group.entries = list(keep(ready.rule, group.entries, before_ms))
+            group.forgotten_ms = before_ms
+            group.sketch = b""  # nothing stands, so nothing is shown of what it counted
+            group.handed = [one for one in group.handed if one.time_ms > before_ms]
+        if not group.entries and not group.handed:
+            groups.drop(key)
+        elif group.may_sleep:
+            newest_ms = group.entries[-1].time_ms
+            expires = max(newest_ms + ready.keep_ms, tenant.horizon_ms + _ASLEEP_LONGER_MS)
+            groups.sleep(key, packed(group, tenant.names, expires_ms=expires))

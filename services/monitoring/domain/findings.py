@@ -58,6 +58,12 @@ def single(head: Head, event: Evidence) -> Finding:
     )
 
 
+def named(group: Mapping[str, str], *, about: str = "") -> dict[str, str]:
+    """Return the group by the names that findings and alerts have for its fields: `data.user_id` is `user_id`."""
+    found = {name.removeprefix("data."): value for name, value in group.items()}
+    return {**found, "about": about} if about else found
+
+
 def shown(events: Sequence[Evidence]) -> Sequence[Evidence]:
     """Return the first and the last of many."""
     if len(events) <= 2 * EVIDENCE_AT_EACH_END:

@@ -13,6 +13,8 @@ from services.monitoring.domain.sigma import Bound, Correlation, RuleSet
 MOST_GROUPS = 64
 """Groups that one event may belong to, where fields are lists; one with more belongs to none."""
 
+_PLAIN = frozenset({str, int, float, bool})
+
 Key = tuple[str, ...]
 
 
@@ -25,6 +27,8 @@ class Interest(NamedTuple):
     """The fields that it groups by, as they are called here."""
     values: tuple[Read, ...]
     """The fields of its condition."""
+    extras: tuple[Read, ...] = ()
+    """The fields of its extensions."""
 
     def groups(self, fields: Any) -> Sequence[Key]:  # noqa: ANN401 - an event of the readers' layout
         """Return the groups, one for each element of a list.
@@ -40,6 +44,16 @@ class Interest(NamedTuple):
         """Return the values of the condition's fields: one tuple for each combination where they are lists."""
         return combinations([read(fields) for read in self.values]) if self.values else ()
 
+    def extra(self, fields: Any) -> tuple[Any, ...]:  # noqa: ANN401 - an event of the readers' layout
+        """Return the first value of each field of the extensions, None where it is missing."""
+        return tuple(_first(read(fields)) for read in self.extras) if self.extras else ()
+
+
+def _first(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if value is None or value.__class__ in _PLAIN:
+        return value
+    return next((one for one in scalars(value) if isinstance(one, str | int | float | bool)), None)
+
 
 def combinations(found: Sequence[Any]) -> Sequence[Key]:
     """Return every tuple of one text of each value; none if one is missing, or if they are too many."""
@@ -54,7 +68,8 @@ def interests(rules: RuleSet, reader: Callable[[str], Read]) -> dict[str, list[I
         for reference in dict.fromkeys(rule.references):
             keys = tuple(reader(name) for name in names_of(rule, rule.group_by, reference))
             values = tuple(reader(name) for name in names_of(rule, measured_fields(rule), reference))
-            found.setdefault(reference, []).append(Interest(place, keys, values))
+            extras = tuple(reader(name) for name in names_of(rule, rule.extra_fields, reference))
+            found.setdefault(reference, []).append(Interest(place, keys, values, extras))
     return found
 
 
@@ -65,7 +80,7 @@ def fields_read(rules: RuleSet) -> frozenset[str]:
         for rule in rules.correlations
         for reference in rule.references
         if reference in rules.selections
-        for name in names_of(rule, (*rule.group_by, *measured_fields(rule)), reference)
+        for name in names_of(rule, (*rule.group_by, *measured_fields(rule), *rule.extra_fields), reference)
     )
 
 

@@ -77,6 +77,7 @@ class Lanes(Generic[R]):
     ) -> None:
         self._lanes: dict[str, Lane[R]] = {topic: Lane(offsets.get(topic, 0)) for topic in topics}
         self._said = said or {}
+        self._is_letting_said_through = False
 
     def put(self, topic: str, records: Sequence[R]) -> None:
         """Take in what was read of a topic next."""
@@ -103,10 +104,12 @@ class Lanes(Generic[R]):
 
         What was yielded has gone through when the next is asked for, and not before.
         """
+        self._is_letting_said_through = True
         for topic, lane in self._lanes.items():
             while lane.waiting and lane.waiting[0].offset < self._said.get(topic, 0):
                 yield lane.waiting[0]
                 lane.waiting.popleft()
+        self._is_letting_said_through = False
         if not self.is_repeating:
             yield from self._let_news_through()
 
@@ -135,7 +138,9 @@ class Lanes(Generic[R]):
     @property
     def is_repeating(self) -> bool:
         """Whether a stream still comes to the place up to which everything was announced before."""
-        return any(lane.position < self._said.get(topic, 0) and lane.holds_back for topic, lane in self._lanes.items())
+        return self._is_letting_said_through or any(
+            lane.position < self._said.get(topic, 0) and lane.holds_back for topic, lane in self._lanes.items()
+        )
 
     @property
     def offsets(self) -> dict[str, int]:

@@ -34,6 +34,10 @@ class Occurrence(Protocol):
     def values(self) -> Sequence[tuple[Any, ...]]:
         """What the condition's fields hold: one tuple, several where a field is a list, none where one is missing."""
 
+    @property
+    def extra(self) -> tuple[Any, ...]:
+        """What the extensions' fields hold: of each its first value, None where it is missing."""
+
 
 class Measure(Protocol):
     """Of what is in the window now."""
@@ -165,10 +169,15 @@ class _Percentile:
     def value(self) -> float | None:
         if not self._numbers:
             return None
-        place = (len(self._numbers) - 1) * self._percent / 100
-        low = math.floor(place)
-        high = min(low + 1, len(self._numbers) - 1)
-        return self._numbers[low] + (self._numbers[high] - self._numbers[low]) * (place - low)
+        return percentile_of(self._numbers, self._percent)
+
+
+def percentile_of(numbers: Sequence[float], percent: float) -> float:
+    """Return SQL's continuous percentile of numbers in order, of which there is at least one."""
+    place = (len(numbers) - 1) * percent / 100
+    low = math.floor(place)
+    high = min(low + 1, len(numbers) - 1)
+    return numbers[low] + (numbers[high] - numbers[low]) * (place - low)
 
 
 def _numbers(one: Occurrence) -> Iterable[float]:

@@ -22,22 +22,23 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     offset: int
     ingested_ms: int
     """When Kafka took it: the same at every replay."""
+    subject: str = ""
+    actor: str | None = None
+    sequence: str | None = None
+    alert: AlertFacts | None = None
+    """Of an alert that is fed back to the rules: what they may ask about it besides its data."""
 
 
-class Entry(NamedTuple):
-    """One event kept in a group's state. Entries sort by time, then source, then id: the order of every rule."""
+class AlertFacts(msgspec.Struct, frozen=True, gc=False):
+    """What rules over alerts look at besides the alert itself."""
 
-    time_ms: int
-    source: str
-    id: str
-    role: str
-    """What the event is to the rule."""
-    topic: str
-    partition: int
-    offset: int
-    type: str
-    object: str = ""
-    """What was used, where the rule must know it: a credential's id."""
+    user: str | None
+    """Whom the alert is about."""
+    entity: str | None
+    """`kind:id` of the first entity that it is about."""
+    risk: float
+    tactics: list[str]
+    """ATT&CK tactics, such as `credential-access`."""
 
 
 class Technique(NamedTuple):
@@ -45,6 +46,39 @@ class Technique(NamedTuple):
 
     id: str
     version: str
+
+
+class Entity(NamedTuple):
+    """Somebody or something that an alert is about."""
+
+    kind: str
+    """`user`, `credential`, `ip`, `session`, `device`, `tenant` or `source`."""
+    id: str
+
+
+class Suppression(NamedTuple):
+    """Why an alert is not raised, or what of its events is not counted."""
+
+    kind: str
+    """`exception`, `silence` or `disabled`."""
+    id: str
+    reason: str
+    events: int
+    """How many it concerns."""
+
+
+class Shown(NamedTuple):
+    """One event of an alert's evidence."""
+
+    time_ms: int
+    source: str
+    id: str
+    role: str
+    """What the event is to the rule: the name of the rule that matched it."""
+    topic: str
+    partition: int
+    offset: int
+    type: str
 
 
 class Alert(msgspec.Struct, frozen=True):
@@ -67,10 +101,19 @@ class Alert(msgspec.Struct, frozen=True):
     first_seen_ms: int
     last_seen_ms: int
     related_events_count: int
-    evidence: tuple[Entry, ...]
+    evidence: tuple[Shown, ...]
     attack: tuple[Technique, ...]
     approximate: bool = False
     """Whether a limit of the state made a count or the evidence inexact."""
+    entities: tuple[Entity, ...] = ()
+    tactics: tuple[str, ...] = ()
+    mode: str = "live"
+    """`live` or `shadow`."""
+    suppressed_by: tuple[Suppression, ...] = ()
+    """Why it is not raised; of one that is raised, what it does not count."""
+    is_suppressed: bool = False
+    context: dict[str, Any] = {}
+    """Enrichments with their values when the alert was decided; no part of what makes two alerts differ."""
 
 
 class Raised(msgspec.Struct, frozen=True, tag=True):

@@ -21,6 +21,10 @@ class Partition(Generic[R]):
         self.lanes = lanes
         self._swept_at = 0
 
+    def advance(self, *, now_ms: int) -> list[Change]:
+        """Look at what was put off, and at what is missing by now if every stream has come so far."""
+        return self.engine.advance(now_ms=self.lanes.time_ms(now_ms) if self.lanes.has_caught_up() else 0)
+
     def sweep(self, *, now_ms: int) -> list[Change]:
         """Close and forget what is over, by the time that has come for every stream.
 

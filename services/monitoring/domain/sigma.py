@@ -9,9 +9,14 @@ from enum import StrEnum
 from typing import Any
 
 from services.monitoring.domain.conditions import Condition
+from services.monitoring.domain.extensions import Extension, Further, IntervalJoin, fields_of, fields_of_further
 
 DEEPEST = 10
 """Correlations of correlations of ...: so many levels, and no cycle."""
+
+
+QUIET = timedelta(minutes=30)
+"""An episode of what needs no window is over when nothing came for so long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,12 +138,20 @@ class Correlation:
     gap: timedelta | None = None
     """Of a session window; None is the timespan."""
     pause: timedelta | None = None
-    """How long it may be quiet within one alert; None is the timespan."""
+    """How long it may be quiet within one alert; None is the timespan, of an extension 30 minutes."""
+    extension: Extension | None = None
+    also: tuple[Further, ...] = ()
+    """Further bounds on what is in the same window; all of them hold."""
 
     @property
     def quiet(self) -> timedelta:
         """How long no event may make it hold until the next one begins another alert."""
-        return self.pause or self.timespan
+        return self.pause or (self.timespan if self.extension is None else QUIET)
+
+    @property
+    def extra_fields(self) -> tuple[str, ...]:
+        """The fields of events that extensions read, in the order in which occurrences bring them."""
+        return tuple(dict.fromkeys((*fields_of(self.extension), *fields_of_further(self.also))))
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -168,3 +181,23 @@ class RuleSet:
         """Return the ids of the rules that raise alerts: all but those that a correlation has taken for itself."""
         taken = {one for rule in self.correlations if not rule.generate for one in rule.references}
         return frozenset({*self.selections, *(rule.head.id for rule in self.correlations)} - taken)
+
+
+def of_single(rule: Selection) -> Correlation:
+    """Return a rule of single events as the correlation that holds at each of them, by what it groups by."""
+    extensions = rule.head.extensions
+    return Correlation(
+        head=rule.head,
+        kind=Kind.EVENT_COUNT,
+        references=(rule.head.id,),
+        group_by=tuple(extensions.get("group_by", ())),
+        aliases={},
+        timespan=timedelta(milliseconds=1),
+        condition=Bound(operator="gte", number=1),
+        pause=extensions.get("quiet", QUIET),
+    )
+
+
+def counts_events(rule: Correlation, *, is_single: bool) -> bool:
+    """Say whether the value of an episode is how many events make it hold: each of them does by itself."""
+    return is_single or isinstance(rule.extension, IntervalJoin)

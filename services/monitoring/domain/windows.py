@@ -6,53 +6,66 @@ that happened at t in it: so nothing depends on the order of what happened in th
 
 from __future__ import annotations
 
-import operator
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
 
 from services.monitoring.domain.absence import Held, InTurn, Together, held, ways
+from services.monitoring.domain.baseline import burst, rare
+from services.monitoring.domain.extensions import (
+    Burst,
+    Dormant,
+    Extension,
+    FirstSeen,
+    IntervalJoin,
+    Rare,
+    Ring,
+    Travel,
+)
+from services.monitoring.domain.first_seen import dormant, first_seen
+from services.monitoring.domain.further import OPERATORS, FurtherBounds
+from services.monitoring.domain.holds import Hold, in_milliseconds, moments, runs
+from services.monitoring.domain.interval_join import interval_join
 from services.monitoring.domain.measures import Occurrence, measure_of
 from services.monitoring.domain.order import Order
+from services.monitoring.domain.ring import ring
 from services.monitoring.domain.sigma import Bound, Correlation, Kind, WindowKind
+from services.monitoring.domain.travel import impossible_travel
 
-_MILLISECOND = timedelta(milliseconds=1)
-
-_HOLDS: dict[str, Callable[[Any, Any], bool]] = {
-    "gte": operator.ge,
-    "gt": operator.gt,
-    "lte": operator.le,
-    "lt": operator.lt,
-    "eq": operator.eq,
-    "neq": operator.ne,
-}
-
-
-class Hold(NamedTuple):
-    """An occurrence at which the correlation holds."""
-
-    at: int
-    """Index of the occurrence."""
-    first: int
-    """Index of the earliest occurrence that is counted."""
-    last: int
-    """Index of the latest: the last one of the same millisecond."""
-    value: float
-    after_ms: int
-    """The window is `(after, time of the occurrence]`."""
-    due_ms: int
-    """From when on no occurrence in time can undo it: later than now where something must not happen."""
+__all__ = ["Hold", "holds"]
 
 
 def holds(rule: Correlation, occurrences: Sequence[Occurrence]) -> Iterator[Hold]:
     """Yield where the correlation holds; the occurrences are one group's, sorted by time."""
+    if rule.extension is not None:
+        yield from _extension(rule, rule.extension, occurrences)
+        return
     if len(occurrences) < _fewest(rule):
         return
-    for begin, end in _spans(rule, occurrences):
+    for begin, end in spans_of_windows(rule, occurrences):
         part = occurrences if end - begin == len(occurrences) else occurrences[begin:end]
         for hold in _in_span(rule, part):
             yield hold if not begin else _moved(hold, begin)
+
+
+def _extension(  # noqa: PLR0911 - one line for each kind
+    rule: Correlation, extension: Extension, occurrences: Sequence[Occurrence]
+) -> Iterator[Hold]:
+    width = in_milliseconds(rule.timespan)
+    match extension:
+        case FirstSeen():
+            return first_seen(extension, occurrences, width=width)
+        case Dormant():
+            return dormant(extension, occurrences, width=width)
+        case Travel():
+            return impossible_travel(extension, occurrences, width=width)
+        case Rare():
+            return rare(extension, occurrences, width=width)
+        case Burst():
+            return burst(extension, occurrences, width=width, is_distinct=rule.kind is Kind.VALUE_COUNT)
+        case IntervalJoin():
+            return interval_join(extension, rule.extra_fields, occurrences, width=width)
+        case Ring():
+            return ring(extension, occurrences, width=width)
 
 
 def _fewest(rule: Correlation) -> float:
@@ -66,38 +79,17 @@ def _moved(hold: Hold, by: int) -> Hold:
     return hold._replace(at=hold.at + by, first=hold.first + by, last=hold.last + by)
 
 
-def _spans(rule: Correlation, occurrences: Sequence[Occurrence]) -> Iterator[tuple[int, int]]:
+def spans_of_windows(rule: Correlation, occurrences: Sequence[Occurrence]) -> Iterator[tuple[int, int]]:
     """Yield the runs of occurrences that may share a window; for sliding windows that is all of them."""
-    width = _milliseconds(rule.timespan)
+    width = in_milliseconds(rule.timespan)
     match rule.window:
         case WindowKind.SLIDING:
             yield 0, len(occurrences)
         case WindowKind.TUMBLING:
-            yield from _runs(occurrences, lambda one, _, first: one // width == first // width)
+            yield from runs(occurrences, lambda one, _, first: one // width == first // width)
         case WindowKind.SESSION:
-            gap = _milliseconds(rule.gap or rule.timespan)
-            yield from _runs(occurrences, lambda one, before, first: one - before <= gap and one - first < width)
-
-
-def _runs(occurrences: Sequence[Occurrence], belongs: Callable[[int, int, int], bool]) -> Iterator[tuple[int, int]]:
-    """Yield runs; `belongs` is asked for the time of an occurrence, of the one before it and of the run's first."""
-    begin = 0
-    for place in range(1, len(occurrences)):
-        times = (occurrences[one].time_ms for one in (place, place - 1, begin))
-        if not belongs(*times):
-            yield begin, place
-            begin = place
-    if occurrences:
-        yield begin, len(occurrences)
-
-
-def _moments(occurrences: Sequence[Occurrence]) -> Iterator[tuple[int, int]]:
-    """Yield the runs of occurrences of the same millisecond."""
-    return _runs(occurrences, lambda one, before, _: one == before)
-
-
-def _milliseconds(span: timedelta) -> int:
-    return span // _MILLISECOND
+            gap = in_milliseconds(rule.gap or rule.timespan)
+            yield from runs(occurrences, lambda one, before, first: one - before <= gap and one - first < width)
 
 
 def _in_span(rule: Correlation, occurrences: Sequence[Occurrence]) -> Iterator[Hold]:
@@ -109,26 +101,33 @@ def _in_span(rule: Correlation, occurrences: Sequence[Occurrence]) -> Iterator[H
 
 
 def _measured(rule: Correlation, condition: Bound, occurrences: Sequence[Occurrence]) -> Iterator[Hold]:
-    width, is_met, first = _milliseconds(rule.timespan), _HOLDS[condition.operator], 0
+    width, is_met, first = in_milliseconds(rule.timespan), OPERATORS[condition.operator], 0
     measure = measure_of(rule.kind, condition)
-    for begin, end in _moments(occurrences):
+    also = FurtherBounds(rule.also, rule.extra_fields) if rule.also else None
+    for begin, end in moments(occurrences):
         for place in range(begin, end):
             measure.enter(occurrences[place])
+            if also is not None:
+                also.enter(occurrences[place])
         time_ms = occurrences[begin].time_ms
         while occurrences[first].time_ms <= time_ms - width:
             measure.leave(occurrences[first])
+            if also is not None:
+                also.leave(occurrences[first])
             first += 1
         value = measure.value()
-        if value is not None and is_met(value, condition.number):
+        if value is None or not is_met(value, condition.number):
+            continue
+        if also is None or also.hold(span_ms=time_ms - occurrences[first].time_ms):
             for place in range(begin, end):
                 yield Hold(place, first, end - 1, value, time_ms - width, time_ms)
 
 
 def _ordered(rule: Correlation, condition: Bound, occurrences: Sequence[Occurrence]) -> Iterator[Hold]:
     """Yield where so many of the rules matched in order within the window, the last of them now."""
-    width, is_met = _milliseconds(rule.timespan), _HOLDS[condition.operator]
+    width, is_met = in_milliseconds(rule.timespan), OPERATORS[condition.operator]
     order, begins = Order(rule.references, width_ms=width), _Begins(occurrences)
-    for begin, end in _moments(occurrences):
+    for begin, end in moments(occurrences):
         time_ms = occurrences[begin].time_ms
         found = order.follow(time_ms, Counter(occurrences[place].rule for place in range(begin, end)))
         for place in range(begin, end):
@@ -138,9 +137,9 @@ def _ordered(rule: Correlation, condition: Bound, occurrences: Sequence[Occurren
 
 
 def _extended(rule: Correlation, occurrences: Sequence[Occurrence]) -> Iterator[Hold]:
-    width, begins = _milliseconds(rule.timespan), _Begins(occurrences)
+    width, begins = in_milliseconds(rule.timespan), _Begins(occurrences)
     conditions = _conditions(rule, occurrences)
-    for begin, end in _moments(occurrences):
+    for begin, end in moments(occurrences):
         time_ms = occurrences[begin].time_ms
         found = held(conditions, dict.fromkeys(occurrences[place].rule for place in range(begin, end)), time_ms)
         for place in range(begin, end):
@@ -156,7 +155,7 @@ def _due(one: Held, width: int, time_ms: int) -> int:
 
 def _conditions(rule: Correlation, occurrences: Sequence[Occurrence]) -> list[Together | InTurn]:
     assert not isinstance(rule.condition, Bound)  # noqa: S101 - for the type
-    width = _milliseconds(rule.timespan)
+    width = in_milliseconds(rule.timespan)
     times: dict[str, list[int]] = {one: [] for one in rule.references}
     for one in occurrences:
         times[one.rule].append(one.time_ms)

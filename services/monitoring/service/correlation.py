@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple, Protocol
 
+import msgspec
 import structlog
 from aiokafka import TopicPartition
 from nuxari_events.topics import Topic
 
-from services.monitoring.domain.engine import Engine
+from services.monitoring.domain.engine import Engine, Programs
 from services.monitoring.domain.lanes import Lanes
 from services.monitoring.domain.model import Change, Fact
 from services.monitoring.domain.partition import Partition
@@ -68,13 +69,18 @@ class _Owned:
     """Whether it only finds out what a process that was killed has announced already."""
 
     def observe(self, fact: Fact) -> None:
-        self.pending += self.partition.engine.observe(fact)
+        self.partition.engine.observe(fact)
 
     def note_repeated(self) -> None:
-        """See whether that is done; what was put off is looked at first, as it was then."""
+        """See whether that is done: then the alerts are made that were out, before anything new takes them back."""
         if self.is_repeating and not self.partition.lanes.is_repeating:
-            self.pending += self.partition.engine.advance()
+            self.pending += self.partition.engine.settle() + self.partition.engine.advance(now_ms=0)
             self.is_repeating = False
+
+    def settle(self) -> None:
+        """Look at what came."""
+        self.note_repeated()
+        self.pending += self.partition.engine.settle()
 
 
 class Correlation:
@@ -87,13 +93,13 @@ class Correlation:
         *,
         topics: Sequence[Topic],
         intake: Intake,
-        make_engine: Callable[[], Engine] = Engine,
+        programs: Programs,
     ) -> None:
         self._database = database
         self._clock = clock
         self._topics = topics
         self._intake = intake
-        self._make_engine = make_engine
+        self._programs = programs
         self._reading: Reading | None = None
         self._owned: dict[int, _Owned] = {}
         self._one_at_a_time = asyncio.Lock()
@@ -161,7 +167,8 @@ class Correlation:
                 await self._go_on()
             now_ms = int(self._clock.now().timestamp() * 1000)
             for owned in self._owned.values():
-                owned.pending += owned.partition.engine.advance()
+                owned.partition.engine.reload()
+                owned.pending += owned.partition.advance(now_ms=now_ms)
                 if save:
                     owned.pending += owned.partition.sweep(now_ms=now_ms)
                 owned.partition.lanes.look()
@@ -201,10 +208,20 @@ class Correlation:
     async def _restore(self, number: int) -> _Owned:
         async with self._database.transaction() as transaction:
             kept = await checkpoints.claim(transaction, number)
-        engine = Engine.restore(kept.state) if kept.state is not None else self._make_engine()
+        engine = self._engine(number, kept.state)
         lanes: Lanes[Record] = Lanes([topic.name for topic in self._topics], offsets=kept.offsets, said=kept.announced)
         _log.info("partition taken over", partition=number, epoch=kept.epoch, offsets=dict(kept.offsets))
         return _Owned(Partition(engine, lanes), kept.epoch)
+
+    def _engine(self, number: int, state: bytes | None) -> Engine:
+        """Return the engine with its state; a state that this version cannot read is dropped, and that is said."""
+        if state is None:
+            return Engine(self._programs)
+        try:
+            return Engine.restore(state, self._programs)
+        except msgspec.ValidationError:
+            _log.exception("the state of a partition has another form; windows begin anew", partition=number)
+            return Engine(self._programs)
 
     def _put(self, records: Sequence[Record]) -> None:
         positions = self._reading.positions() if self._reading else {}
@@ -258,9 +275,10 @@ class Correlation:
         """Correlate what need not wait and announce what that changes."""
         for owned in self._owned.values():
             for record in owned.partition.lanes.let_through():
+                owned.note_repeated()
                 await self._intake(record, owned.observe)
                 owned.has_news = True
-            owned.note_repeated()
+            owned.settle()
         await self._announce()
 
     async def _announce(self) -> None:

@@ -18,7 +18,10 @@ from sigma.rule import SigmaRule
 
 from services.monitoring.domain import sigma
 from services.monitoring.domain.absence import ways
+from services.monitoring.domain.extensions import Extension
 from services.monitoring.sigma.extensions import OF_CORRELATIONS
+from services.monitoring.sigma.fitting import fitting
+from services.monitoring.sigma.kinds import KINDS
 from services.monitoring.sigma.translation import head
 from services.monitoring.sigma.values import NotSupportedError
 
@@ -43,12 +46,13 @@ def correlation(rule: SigmaCorrelationRule, *, names: Names, longest: timedelta 
 
     Raises:
         NotSupportedError: it uses something that is not done here, or a longer timespan than is allowed.
+        ExtensionError: what it says under `nuxari` does not go with the rest of it.
     """
     timespan = timedelta(seconds=rule.timespan.seconds)
     if longest is not None and timespan > longest:
         raise NotSupportedError(f"a 'timespan' is {longest.days}d at most")
-    about = head(rule, identity=names.of(rule), level=level_of(rule), known=OF_CORRELATIONS)
-    return sigma.Correlation(
+    about = head(rule, identity=names.of(rule), level=level_of(rule), known=OF_CORRELATIONS, find=names.find)
+    found = sigma.Correlation(
         head=about,
         kind=sigma.Kind(rule.type.name.lower()),
         references=tuple(names.of(reference.rule) for reference in rule.referenced_rules),
@@ -60,7 +64,14 @@ def correlation(rule: SigmaCorrelationRule, *, names: Names, longest: timedelta 
         window=about.extensions.get("window", sigma.WindowKind.SLIDING),
         gap=about.extensions.get("gap"),
         pause=about.extensions.get("quiet"),
+        extension=_extension(about),
+        also=about.extensions.get("also", ()),
     )
+    return fitting(found)
+
+
+def _extension(about: sigma.Head) -> Extension | None:
+    return next((value for key, value in about.extensions.items() if key in KINDS), None)
 
 
 def level_of(rule: Rule) -> str:

@@ -13,7 +13,7 @@ from sigma.rule import SigmaRule
 
 from services.monitoring.domain import sigma
 from services.monitoring.sigma.correlations import Rule, correlation
-from services.monitoring.sigma.extensions import ExtensionError
+from services.monitoring.sigma.keys import ExtensionError
 from services.monitoring.sigma.reading import REFUSALS, Fault, Read, documents
 from services.monitoring.sigma.translation import selection
 from services.monitoring.sigma.values import NotSupportedError

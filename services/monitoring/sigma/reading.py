@@ -17,6 +17,7 @@ from sigma.rule import SigmaDetection, SigmaRule
 from sigma.rule.base import SigmaYAMLLoader, check_alias_expansion
 from typing_extensions import override
 
+from services.monitoring.sigma.keys import ExtensionError
 from services.monitoring.sigma.lines import Document
 
 LARGEST_FILE = 1024 * 1024
@@ -53,7 +54,7 @@ class Read:
 
     def fault(self, error: Exception) -> Fault:
         """Return what is wrong with the document: in the line of the test that fails by itself, else the likeliest."""
-        path = _culprit(self.content, error)
+        path = error.path if isinstance(error, ExtensionError) else _culprit(self.content, error)
         line = self.document.line_at(*path) if path else self.document.line_of(error)
         return Fault(self.file, line, _words(error))
 

@@ -50,6 +50,7 @@ class Feed:
         self.rejected: Counter[str] = Counter()
         """Lines that were not evaluated, by the reason."""
         self._evaluation = evaluation
+        rules = evaluation.rules
         self._names = tuple(rules.selections)
         times = (time_field,) if time_field else TIME_FIELDS
         tested = _tested(rules)

@@ -17,7 +17,8 @@ from sigma.types import SigmaExpansion
 
 from services.monitoring.domain import conditions as ours
 from services.monitoring.domain import sigma
-from services.monitoring.sigma.extensions import extensions_of
+from services.monitoring.sigma.extensions import OF_SELECTIONS, extensions_of
+from services.monitoring.sigma.keys import Find
 from services.monitoring.sigma.values import NotSupportedError, anchors_of, check, keyword
 
 DEEPEST_CONDITION = 48
@@ -34,13 +35,24 @@ def selection(rule: SigmaRule, *, identity: str) -> sigma.Selection:
     conditions = tuple(reading.condition(one.parsed) for one in rule.detection.parsed_condition)
     source = rule.logsource
     return sigma.Selection(
-        head=head(rule, identity=identity, level=str(rule.level or "informational"), known=frozenset()),
+        head=head(rule, identity=identity, level=str(rule.level or "informational"), known=OF_SELECTIONS),
         logsource=sigma.LogSource(category=source.category, product=source.product, service=source.service),
         condition=conditions[0] if len(conditions) == 1 else ours.Some(conditions),
     )
 
 
-def head(rule: Any, *, identity: str, level: str, known: frozenset[str]) -> sigma.Head:  # noqa: ANN401 - either kind
+def _no_rules(_: str) -> str | None:
+    return None
+
+
+def head(
+    rule: Any,  # noqa: ANN401 - either kind
+    *,
+    identity: str,
+    level: str,
+    known: frozenset[str],
+    find: Find = _no_rules,
+) -> sigma.Head:
     """Return what the rule says about itself."""
     return sigma.Head(
         id=identity,
@@ -50,7 +62,7 @@ def head(rule: Any, *, identity: str, level: str, known: frozenset[str]) -> sigm
         description=rule.description or "",
         tags=tuple(map(str, rule.tags or ())),
         false_positives=tuple(map(str, rule.falsepositives or ())),
-        extensions=extensions_of(rule.custom_attributes, known=known),
+        extensions=extensions_of(rule.custom_attributes, known=known, find=find),
     )
 
 

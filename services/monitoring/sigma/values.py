@@ -163,7 +163,8 @@ def _expression(value: SigmaRegularExpression, *, anchors: tuple[bool, bool]) ->
     options = re2.Options()
     options.log_errors = False
     try:
-        return ours.Expression(re2.compile(f"(?{flags}){source}" if flags else source, options), source)
+        flagged = f"(?{flags}){source}" if flags else source
+        return ours.Expression(re2.compile(flagged, options), flagged)
     except re2.error as error:
         reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error
         raise NotSupportedError(f"the regular expression '{source}' is not supported: {reason}") from None
