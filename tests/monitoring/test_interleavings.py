@@ -112,13 +112,13 @@ class Reader:
         for record in self.partition.lanes.let_through():
             self.note_repeated()
             self.partition.engine.observe(record.fact)
+            self.pending += self.partition.engine.settle()
         self.note_repeated()
-        self.pending += self.partition.engine.settle()
         self.announce()
 
     def note_repeated(self) -> None:
         if self.is_repeating and not self.partition.lanes.is_repeating:
-            self.pending += self.partition.engine.settle() + self.partition.engine.advance(now_ms=0)
+            self.pending += self.partition.engine.advance(now_ms=0)
             self.is_repeating = False
 
     def announce(self) -> None:

@@ -53,7 +53,13 @@ class Engine:
             self._match(tenant, fact, found, time_ms=time_ms, is_late=is_late)
 
     def settle(self) -> list[Change]:
-        """Look at the groups that events went to since, each once, and return what changed."""
+        """Look at the groups that events went to since, each once, and return what changed.
+
+        What is raised depends on when this is called, what stands in the end does not. Whoever announces calls it after
+        each event: then a replay of the events raises what was raised before, and takes it back where it falls.
+        """
+        if not self._unsettled:
+            return []
         names, self._unsettled = self._unsettled, {}
         return [change for name in names for change in Judge(self._tenants[name], self._limits, self.counters).settle()]
 

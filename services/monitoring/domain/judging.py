@@ -32,6 +32,7 @@ class Judge:
         self._program = tenant.program
         self._limits = limits
         self._counters = counters
+        self._has_forgotten = False
 
     def settle(self) -> Iterator[Change]:
         """Look at what is to be looked at and yield what changed."""
@@ -95,8 +96,20 @@ class Judge:
             if episode.last_ms > group.closed_until_ms:
                 names = self._program.names
                 alert = alert_of(self._tenant.name, ready, key, group, episode, names=names, taken=made)
-                made[alert.alert_id] = alert
+                made[alert.alert_id] = self._as_known(alert, group.standing.get(alert.alert_id))
+            self._has_forgotten = False
         return made
+
+    def _as_known(self, alert: Alert, before: Alert | None) -> Alert:
+        """Return the alert with the evidence it had, where some of it is forgotten by now in the groups below."""
+        if before is None or not self._has_forgotten or before.related_events_count <= alert.related_events_count:
+            return alert
+        return msgspec.structs.replace(
+            alert,
+            evidence=before.evidence,
+            related_events_count=before.related_events_count,
+            first_seen_ms=before.first_seen_ms,
+        )
 
     def _with_suppressed(
         self, ready: Ready, key: str, group: Group, entries: Sequence[Entry], alerts: dict[str, Alert]
@@ -117,6 +130,8 @@ class Judge:
         groups = self._tenant.rules.get(rule)
         group = None if groups is None else groups.peek(key, self._tenant.names)
         place = self._program.place_of.get(rule)
+        if group is None or place is None or group.forgotten_ms >= min(spans)[0]:
+            self._has_forgotten = True
         if group is None or place is None:
             return ()
         ready, inside = self._program.ready[place], list(joined(spans))

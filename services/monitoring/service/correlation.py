@@ -70,17 +70,13 @@ class _Owned:
 
     def observe(self, fact: Fact) -> None:
         self.partition.engine.observe(fact)
+        self.pending += self.partition.engine.settle()
 
     def note_repeated(self) -> None:
-        """See whether that is done: then the alerts are made that were out, before anything new takes them back."""
+        """See whether that is done; what was put off is looked at first, as it was then."""
         if self.is_repeating and not self.partition.lanes.is_repeating:
-            self.pending += self.partition.engine.settle() + self.partition.engine.advance(now_ms=0)
+            self.pending += self.partition.engine.advance(now_ms=0)
             self.is_repeating = False
-
-    def settle(self) -> None:
-        """Look at what came."""
-        self.note_repeated()
-        self.pending += self.partition.engine.settle()
 
 
 class Correlation:
@@ -278,7 +274,7 @@ class Correlation:
                 owned.note_repeated()
                 await self._intake(record, owned.observe)
                 owned.has_news = True
-            owned.settle()
+            owned.note_repeated()
         await self._announce()
 
     async def _announce(self) -> None:
