@@ -168,7 +168,7 @@ def test_a_use_of_a_leavers_credential_names_orphaning_and_use() -> None:
     (alert,) = (alert for alert in alerts.values() if alert.rule_number == 33)
     assert [entry.role for entry in alert.evidence] == [
         "credential_lost_its_owner",
-        "credential_presented_by_anybody",
+        "credential_presented",
     ]
 
 
