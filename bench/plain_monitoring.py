@@ -14,9 +14,9 @@ from nuxari_events.wire import decode
 from prometheus_client import start_http_server
 
 from services.monitoring.domain.engine import Engine
-from services.monitoring.service.programs import of_pack
 from services.monitoring.domain.model import Fact
 from services.monitoring.handlers import TOPICS
+from services.monitoring.service.programs import of_pack
 from shared.messaging.broker import make_broker
 from shared.telemetry import metrics
 

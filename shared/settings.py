@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
 SERVICES = ("identity", "pim", "credential_governance", "monitoring")
@@ -74,7 +74,31 @@ class StackSettings(_Outside):
         return f"http://{self.host}:{self.port_of(service)}"
 
 
-class ServiceSettings(_Outside):
+class EnrichmentSettings(_Outside):
+    """Databases of addresses that the operator brings, in MaxMind's format (MMDB)."""
+
+    geo_database: Path | None = None
+    """Of countries or cities; None leaves the country that an address was registered in."""
+    asn_database: Path | None = None
+    """Of autonomous systems, where the other does not have them."""
+
+
+def _listed(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+class OutboundSettings(_Outside):
+    """What webhooks and notifications of a tenant may reach. Lists are written with commas."""
+
+    outbound_private_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_listed)] = ()
+    """Networks that they may reach although these are not public. With `127.0.0.0/8`, plain HTTP to it too."""
+    notification_services: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
+    """Services of apprise that tenants may use beside those whose host is fixed, such as `mailtos`."""
+    alert_link: str | None = None
+    """Where people look at an alert: an address with `{alert_id}` in it, for the text of notifications."""
+
+
+class ServiceSettings(EnrichmentSettings, OutboundSettings):
     """What one service reads."""
 
     kafka_bootstrap_servers: str

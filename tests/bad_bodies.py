@@ -25,9 +25,13 @@ _ODD_TIMES = (
     "9999-12-31T23:59:59-14:00",
 )
 
+_PLAUSIBLE = {"date-time": "2026-03-02T12:00:00Z", "email": "ada@example.com"}
+"""Texts by their format or name."""
+
 _OF_ANOTHER_TYPE: Mapping[str, tuple[object, ...]] = {
     "string": (7, 7.5, True, [], ["text"], {}, {"text": "text"}),
     "integer": ("text", "5", 7.5, 10**30, True, [], {}),
+    "number": ("text", "5", True, [], {}),
     "boolean": ("perhaps", 7, [], {}),
     "array": ("text", 7, True, {}, [7], [[]], [{}], [None]),
     "object": ("text", 7, True, []),
@@ -115,7 +119,8 @@ class Form:
         for name in self.texts():
             yield f"NUL in {name}", self.good(**{name: "some\0thing"})
             yield f"half a surrogate pair in {name}", self.good(**{name: "some\ud800thing"})
-            yield f"a very long {name}", self.good(**{name: "long" * 2000})
+            longest = self._one(self.fields[name]).get("maxLength", 4096)
+            yield f"a very long {name}", self.good(**{name: "long" * (max(8000, longest) // 4 + 1)})
 
     def _wrong(self, schema: Schema) -> Iterator[object]:
         one = self._one(schema)
@@ -133,17 +138,22 @@ class Form:
         one = self._one(schema)
         if "enum" in one:
             return one["enum"][0]
-        if one.get("format") == "date-time":
-            return "2026-03-02T12:00:00Z"
         match one["type"]:
-            case "integer":
-                return int(one.get("minimum", 1))
-            case "boolean":
-                return True
+            case "integer" | "number" | "boolean":
+                return {"integer": int, "number": float, "boolean": bool}[one["type"]](one.get("minimum", 1))
             case "array":
                 return [self._example(name, one["items"])]
+            case "object":
+                return self._example_of_object(one)
             case _:
-                return "ada@example.com" if name == "email" else "plausible"
+                return _PLAUSIBLE.get(one.get("format", name), "plausible")
+
+    def _example_of_object(self, schema: Schema) -> dict[str, Any]:
+        """One whose names are given, or one of any names."""
+        if "properties" in schema:
+            return {name: self._example(name, one) for name, one in schema["properties"].items()}
+        values = schema.get("additionalProperties") or next(iter(schema["patternProperties"].values()))
+        return {"plausible": self._example("plausible", values)}
 
     def _is_free(self, one: Schema) -> bool:
         return "enum" not in one and one.get("format") != "date-time"

@@ -33,7 +33,7 @@ KEY = a_key()
 PASSWORD = "every service"
 TENANT, ANOTHER = "acme", "globex"
 
-PLAUSIBLE = {"tenant_id": TENANT, "role": Role.APPROVER.value}
+PLAUSIBLE = {"tenant_id": TENANT, "role": Role.APPROVER.value, "version": "1", "name": "mine.yml"}
 """What stands in a path for a parameter; for any other an id of the usual form."""
 
 AN_ID = "019ca000-0000-7000-8000-000000000001"

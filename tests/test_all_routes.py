@@ -36,8 +36,12 @@ OPEN = {
 WITHOUT_FRESH_MFA = {
     "pim: POST /v1/tenants/{tenant_id}/pim/eligibilities/{eligibility_id}/revoke",
     "pim: POST /v1/tenants/{tenant_id}/pim/activations/{activation_id}/revoke",
+    "monitoring: GET /v1/tenants/{tenant_id}/change-requests/{change_id}",
 }
-"""What names a permission that always takes fresh MFA, and goes without: taking a privilege away is never harder."""
+"""What names a permission that always takes fresh MFA, and goes without.
+
+Taking a privilege away is never harder, and whoever may decide may read what about.
+"""
 
 FOR_EVERY_ROLE = {
     "identity: GET /v1/tenants/{tenant_id}/me",

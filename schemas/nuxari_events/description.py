@@ -18,8 +18,9 @@ _BINDING = {"bindingVersion": "0.5.0"}
 """Of AsyncAPI's Kafka bindings."""
 
 _ABOUT = (
-    "Every message is one CloudEvents 1.0 event in structured mode; binary mode is read too. (source, id) identifies an"
-    " event. Keys are hashed with murmur2. A type that a reader does not know is skipped; unknown fields are ignored."
+    "Every message is one CloudEvents 1.0 event, in structured mode but where a message says otherwise; either mode is"
+    " read everywhere. (source, id) identifies an event. Keys are hashed with murmur2. A type that a reader does not"
+    " know is skipped; unknown fields are ignored."
 )
 
 
@@ -85,20 +86,32 @@ def _operations() -> Document:
 
 
 def _message(cls: type[Event], topic: Topic, example: Mapping[str, Any]) -> Document:
-    headers = {"content-type": STRUCTURED, "ce_type": event_type(cls)}
+    fixed = {"content-type": STRUCTURED, "ce_type": event_type(cls)}
+    shown, model, payload = fixed, cls.__name__, dict(example)
+    if topic.content_mode == "binary":
+        payload = dict(payload.pop("data"))
+        attributes = {f"ce_{name}": text for name, text in example.items() if name not in {"data", "datacontenttype"}}
+        fixed = fixed | {"content-type": example["datacontenttype"]}
+        shown, model = attributes | fixed, _data_model(cls)
     return {
         "name": event_type(cls),
         "title": cls.__name__,
         "summary": (cls.__doc__ or "").strip(),
-        "contentType": STRUCTURED,
+        "contentType": fixed["content-type"],
         "headers": {
             "type": "object",
-            "properties": {name: {"type": "string", "const": value} for name, value in headers.items()},
+            "properties": {
+                name: {"type": "string", **({"const": fixed[name]} if name in fixed else {})} for name in shown
+            },
         },
-        "payload": {"$ref": f"#/components/schemas/{cls.__name__}"},
+        "payload": {"$ref": f"#/components/schemas/{model}"},
         "bindings": {"kafka": {"key": {"type": "string", "description": f"The {topic.key_description}."}, **_BINDING}},
-        "examples": [{"name": cls.__name__, "headers": headers, "payload": dict(example)}],
+        "examples": [{"name": cls.__name__, "headers": shown, "payload": payload}],
     }
+
+
+def _data_model(cls: type[Event]) -> str:
+    return str(getattr(cls.model_fields["data"].annotation, "__name__"))  # noqa: B009 - mypy knows no class there
 
 
 def _listed(names: tuple[str, ...]) -> str:

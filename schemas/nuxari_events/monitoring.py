@@ -99,7 +99,42 @@ class DetectionConfigurationChanged(Event):
     data: DetectionConfigurationData
 
 
+class DeliveryTargetKind(StrEnum):
+    """Where alerts are sent."""
+
+    WEBHOOK = "webhook"
+    NOTIFICATION = "notification"
+
+
+class DeliveryTargetDisabledReason(StrEnum):
+    """Why nothing is sent there any more."""
+
+    GONE = "gone"
+    """It answered 410: whoever runs it wants nothing more."""
+    FAILING = "failing"
+    """Nothing arrived for days."""
+
+
+class DeliveryTargetData(Payload):
+    """One webhook or notification target of the tenant."""
+
+    target_id: Name
+    kind: DeliveryTargetKind
+    name: Name
+    reason: DeliveryTargetDisabledReason
+    failing_since: Timestamp | None = None
+    """When the first of the deliveries failed since which none arrived."""
+
+
+class DeliveryTargetDisabled(Event):
+    """Alerts are no longer sent somewhere, and nobody decided that: what waits is sent when it is enabled again."""
+
+    type: Literal["nuxari.monitoring.delivery_target_disabled.v1"] = "nuxari.monitoring.delivery_target_disabled.v1"
+    data: DeliveryTargetData
+
+
 MonitoringLifecycle = Annotated[
-    DetectionSilenced | SilenceEnded | DetectionConfigurationChanged, Field(discriminator="type")
+    DetectionSilenced | SilenceEnded | DetectionConfigurationChanged | DeliveryTargetDisabled,
+    Field(discriminator="type"),
 ]
 """The contract of `monitoring.lifecycle`."""

@@ -14,6 +14,7 @@ from nuxari_events.activity import AccessActivity
 from nuxari_events.alerts import SecurityAlerts
 from nuxari_events.credentials import CredentialLifecycle, CredentialObservations
 from nuxari_events.envelope import Event
+from nuxari_events.findings import SecurityFindings
 from nuxari_events.identity import IdentityLifecycle, TokensRevoked, TokenWatermarks
 from nuxari_events.monitoring import MonitoringLifecycle
 from nuxari_events.pim import PimLifecycle
@@ -48,6 +49,9 @@ class Topic:
     retention: timedelta | None = None
     """None: kept for ever."""
     cleanup: Literal["delete", "compact"] = "delete"
+    content_mode: Literal["structured", "binary"] = "structured"
+    """Of what we write (CloudEvents Kafka binding): `binary` where the value alone is a document of another standard.
+    Both are read on every topic."""
 
     @property
     def dead_letter(self) -> str:
@@ -120,6 +124,14 @@ SECURITY_ALERTS = Topic(
     producers=("monitoring",),
     consumers=("others", "the services"),
 )
+SECURITY_FINDINGS = Topic(
+    name="security.findings.ocsf",
+    contract=SecurityFindings,
+    producers=("monitoring",),
+    consumers=("others",),
+    retention=timedelta(days=90),
+    content_mode="binary",
+)
 TOKEN_WATERMARKS = Topic(
     name="identity.token_watermarks",
     contract=TokenWatermarks,
@@ -138,6 +150,7 @@ TOPICS: tuple[Topic, ...] = (
     CREDENTIAL_LIFECYCLE,
     MONITORING_LIFECYCLE,
     SECURITY_ALERTS,
+    SECURITY_FINDINGS,
     TOKEN_WATERMARKS,
 )
 """Every topic, in the order a reader meets them."""

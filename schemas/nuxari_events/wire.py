@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from nuxari_events.envelope import Event
@@ -54,7 +54,7 @@ class Encoded:
 
 
 def encode(event: Event) -> Encoded:
-    """Return the event in structured mode for the topic its type belongs to.
+    """Return the event, in the mode of the topic its type belongs to.
 
     Raises:
         MalformedEventError: it has more than `MAX_EVENT_BYTES`, or no topic has its type.
@@ -62,10 +62,23 @@ def encode(event: Event) -> Encoded:
     topic = BY_EVENT_TYPE.get(event.type)
     if topic is None:
         raise UnknownEventTypeError("unknown-type", "no topic has events of this `type`")
-    headers = [("content-type", STRUCTURED.encode()), ("ce_type", event.type.encode())]
-    value = event.model_dump_json(exclude_none=True).encode()
+    headers, value = _in_binary(event) if topic.content_mode == "binary" else _in_structured(event)
     _limit(value)
     return Encoded(topic=topic.name, key=topic.key(event).encode(), value=value, headers=headers)
+
+
+def _in_structured(event: Event) -> tuple[list[tuple[str, bytes]], bytes]:
+    headers = [("content-type", STRUCTURED.encode()), ("ce_type", event.type.encode())]
+    return headers, event.model_dump_json(exclude_none=True).encode()
+
+
+def _in_binary(event: Event) -> tuple[list[tuple[str, bytes]], bytes]:
+    """Return the attributes as headers and the data as the value (CloudEvents Kafka binding, section 3.2)."""
+    attributes = event.model_dump(mode="json", exclude_none=True, exclude={"data"})
+    media_type = attributes.pop("datacontenttype")
+    headers = [("content-type", media_type), *((f"ce_{name}", text) for name, text in attributes.items())]
+    data: BaseModel = getattr(event, "data")  # noqa: B009 - every event has it, the envelope alone does not say so
+    return [(name, text.encode()) for name, text in headers], data.model_dump_json(exclude_none=True).encode()
 
 
 def decode(topic: Topic, *, value: bytes | None, headers: Headers = ()) -> Event:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from nuxari_events import asyncapi
 
-from services.monitoring import api, handlers
-from services.monitoring.service.programs import of_pack
+from services.monitoring import api, due, handlers
+from services.monitoring.geo import of_settings
+from services.monitoring.sending.dispatch import Dispatch
+from services.monitoring.sending.means import means_of
+from services.monitoring.service.configurations import Configurations
+from services.monitoring.service.programs import maker
+from services.monitoring.service.rulebooks import Rulebooks
+from services.monitoring.sigma.pack import pack
+from services.monitoring.store.feed import Feed
 from shared.access.tokens import TokenVerifier, Watermarks, keys_at
 from shared.clock import Clock, SystemClock
 from shared.messaging.broker import make_broker
@@ -26,14 +33,24 @@ def build(settings: ServiceSettings, clock: Clock | None = None) -> Parts:
     broker = make_broker(settings.kafka_bootstrap_servers, client_id=NAME)
     marks = Watermarks()
     watermarks = follow_watermarks(broker, marks, service=NAME)
-    subscription, correlation = handlers.register(broker, database=database, clock=clock, programs=lambda _: of_pack())
+    databases, rulebooks = of_settings(settings), Rulebooks(pack)
+    configurations = Configurations(
+        database, dsn=settings.database_dsn.get_secret_value(), make=maker(databases), rulebooks=rulebooks
+    )
+    subscription, correlation = handlers.register(
+        broker, database=database, clock=clock, programs=configurations.made_for
+    )
     subscriptions = [subscription]
     relay = Relay(
         dsn=settings.relay_dsn.get_secret_value(), bootstrap_servers=settings.kafka_bootstrap_servers, service=NAME
     )
+    means = means_of(settings)
+    feed = Feed(settings.database_dsn.get_secret_value())
     app = build_app(
         title="Nuxari monitoring",
-        routers=api.routers(database=database),
+        routers=api.routers(
+            database=database, clock=clock, feed=feed, rulebooks=rulebooks, configurations=configurations, means=means
+        ),
         verifier=TokenVerifier(keys_at(settings.identity_url), marks),
         clock=clock,
         checks=standard_checks(database=database, subscriptions=subscriptions, watermarks=watermarks, relay=relay),
@@ -49,5 +66,12 @@ def build(settings: ServiceSettings, clock: Clock | None = None) -> Parts:
         api=app,
         host=settings.host,
         port=settings.port,
-        background={"correlation": correlation.run},
+        background={
+            "correlation": correlation.run,
+            "configurations": configurations.run,
+            "databases of places": databases.run,
+            "due work": due.make_loop(database, clock=clock, rulebooks=rulebooks).run,
+            "feed of alerts": feed.run,
+            "sending alerts": Dispatch(database, clock, means).run,
+        },
     )

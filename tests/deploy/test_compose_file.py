@@ -119,7 +119,10 @@ def test_a_service_is_given_its_own_secrets_and_no_others(service):
 
     assert given.pop("nuxari_database_dsn") == f"{service}_database_dsn"
     assert given.pop("nuxari_relay_dsn") == f"{service}_relay_dsn"
-    keys = {"identity_signing_key", "identity_sealing_key"} if service == "identity" else set()
+    keys = {
+        "identity": {"identity_signing_key", "identity_sealing_key"},
+        "monitoring": {"monitoring_sealing_key"},
+    }.get(service, set())
     assert set(given) == set(given.values()) == keys
 
 

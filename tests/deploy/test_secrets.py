@@ -35,7 +35,7 @@ def test_no_two_secrets_are_the_same_and_each_has_256_bits(tmp_path):
     found = contents(make_secrets(tmp_path / "secrets"))
 
     passwords = [text for name, text in found.items() if name.endswith((".password", "_password", "sealing_key"))]
-    assert len(set(passwords)) == len(passwords) == 3 * len(SERVICES) + 2
+    assert len(set(passwords)) == len(passwords) == 3 * len(SERVICES) + 3
     assert {len(text) for text in passwords} == {43}
 
 

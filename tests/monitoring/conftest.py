@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -39,13 +40,14 @@ async def monitoring_database(postgres: str, fresh_database: str) -> dict[str, s
 
 
 @pytest.fixture
-async def monitoring_settings(kafka: str, monitoring_database: dict[str, str]) -> ServiceSettings:
+async def monitoring_settings(kafka: str, monitoring_database: dict[str, str], tmp_path: Path) -> ServiceSettings:
     await apply_topics(kafka)
     return ServiceSettings(
         kafka_bootstrap_servers=kafka,
         database_dsn=SecretStr(monitoring_database["service"]),
         relay_dsn=SecretStr(monitoring_database["relay"]),
         port=free_port(),
+        home=tmp_path,
     )
 
 

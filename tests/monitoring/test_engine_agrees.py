@@ -31,7 +31,11 @@ nuxari: {quiet: 5s}
 title: places
 name: places
 correlation:
-  {type: value_count, rules: [a, b], group-by: [data.user], timespan: 10s, condition: {gte: 2, field: [data.ip, data.port]}}
+  type: value_count
+  rules: [a, b]
+  group-by: [data.user]
+  timespan: 10s
+  condition: {gte: 2, field: [data.ip, data.port]}
 ---
 title: a without b
 name: absent

@@ -13,7 +13,8 @@ from services.monitoring.domain.limits import Limits
 from tests.monitoring.stream_rules import START_MS, Stream, program_of, run, told, told_at_once
 
 _BASE = "".join(
-    f"title: {name}\nname: {name}\nlogsource: {{product: test}}\ndetection: {{s: {{data.kind: {name}}}, condition: s}}\n---\n"
+    f"title: {name}\nname: {name}\nlogsource: {{product: test}}\n"
+    f"detection: {{s: {{data.kind: {name}}}, condition: s}}\n---\n"
     for name in ("sign_in", "action", "begun", "ended", "assigned", "revoked", "approval")
 )
 
@@ -43,7 +44,12 @@ name: travel
 correlation: {{type: event_count, rules: [sign_in], group-by: [data.user], timespan: 30s, condition: {{gte: 2}}}}
 nuxari:
   impossible_travel:
-    {{latitude: data.lat, longitude: data.lon, unless_both: [data.vpn], same: data.ip, distance_km: 500, speed_kmh: 300000}}
+    latitude: data.lat
+    longitude: data.lon
+    unless_both: [data.vpn]
+    same: data.ip
+    distance_km: 500
+    speed_kmh: 300000
   quiet: 5s
 ---
 title: rare
@@ -59,7 +65,11 @@ nuxari: {{baseline: {{per: 5s, percentile: 99, times: 1.5, least: 2, samples: 2}
 title: outside
 name: outside
 correlation:
-  {{type: temporal, rules: [action, begun, ended, assigned, revoked], group-by: [data.user], timespan: 20s, condition: {{gte: 1}}}}
+  type: temporal
+  rules: [action, begun, ended, assigned, revoked]
+  group-by: [data.user]
+  timespan: 20s
+  condition: {{gte: 1}}
 nuxari:
   interval_join:
     action: action
@@ -74,7 +84,9 @@ title: inside
 name: inside
 correlation:
   {{type: temporal, rules: [action, assigned, revoked], group-by: [data.user], timespan: 20s, condition: {{gte: 1}}}}
-nuxari: {{interval_join: {{action: action, is: inside, skew: 1s, intervals: [{{begin: assigned, end: revoked}}]}}, quiet: 5s}}
+nuxari:
+  interval_join: {{action: action, is: inside, skew: 1s, intervals: [{{begin: assigned, end: revoked}}]}}
+  quiet: 5s
 ---
 title: ring
 name: ring

@@ -12,7 +12,7 @@ from annotated_types import Ge, Le
 from hypothesis import strategies as st
 from nuxari_events.envelope import Event, Name, Text
 from nuxari_events.topics import TOPICS, Topic
-from pydantic import AwareDatetime, BaseModel, StringConstraints
+from pydantic import AwareDatetime, BaseModel, JsonValue, StringConstraints
 from pydantic.fields import FieldInfo
 
 _ALPHABETS = {
@@ -20,6 +20,17 @@ _ALPHABETS = {
     get_args(Text)[1].pattern: st.characters(codec="utf-8", min_codepoint=1),
 }
 _LONG_ENOUGH = 40
+
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**31), 2**31)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8"), max_size=_LONG_ENOUGH),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+"""Any value of JSON."""
 
 
 def events(topic: Topic) -> st.SearchStrategy[Event]:
@@ -53,6 +64,8 @@ def _value(hint: Any) -> st.SearchStrategy[Any]:
 
 
 def _plain(hint: Any) -> st.SearchStrategy[Any]:
+    if hint is JsonValue:
+        return _JSON
     if issubclass(hint, BaseModel):
         return _model(hint)
     if issubclass(hint, Enum):

@@ -8,7 +8,7 @@ from typing import Any
 
 from nuxari_events.envelope import Event
 from nuxari_events.topics import BY_EVENT_TYPE
-from nuxari_events.wire import decode
+from nuxari_events.wire import decode, encode, structured
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
@@ -36,3 +36,9 @@ def golden_event_about(event_type: str, user_id: str, **changes: Any) -> Event:
     of_user = {"user_id": user_id} if "user_id" in type(event.data).model_fields else {}
     changed: Event = event.model_copy(update={"data": event.data.model_copy(update=of_user)})
     return changed
+
+
+def written(event: Event) -> bytes:
+    """The event as Kafka carries it, read as structured JSON whichever mode its topic is written in."""
+    encoded = encode(event)
+    return structured(value=encoded.value, headers=encoded.headers)

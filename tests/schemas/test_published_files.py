@@ -18,11 +18,11 @@ from nuxari_events.envelope import Event
 from nuxari_events.generate import main
 from nuxari_events.snapshots import snapshots
 from nuxari_events.topics import BY_EVENT_TYPE, BY_NAME, TOPICS, Topic
-from nuxari_events.wire import decode, encode
+from nuxari_events.wire import decode
 from nuxari_events.yaml_text import as_yaml
 
 from tests.schemas.any_event import topics_and_events
-from tests.schemas.golden import SCHEMAS, SIGN_IN, golden_object, golden_text
+from tests.schemas.golden import SCHEMAS, SIGN_IN, golden_object, golden_text, written
 
 SNAPSHOTS = {name: jsonschema_rs.Draft202012Validator(schema) for name, schema in snapshots().items()}
 
@@ -80,7 +80,7 @@ def test_every_event_type_has_a_golden_instance_that_is_written_as_it_is_read(ev
     event = decode(BY_EVENT_TYPE[event_type], value=golden_text(event_type))
 
     assert event.type == event_type
-    assert json.loads(encode(event).value) == golden_object(event_type)
+    assert json.loads(written(event)) == golden_object(event_type)
 
 
 @pytest.mark.parametrize("event_type", sorted(BY_EVENT_TYPE))
@@ -99,7 +99,7 @@ def test_the_golden_instances_tell_one_story_of_one_tenant() -> None:
 def test_every_event_is_valid_by_its_snapshot(drawn: tuple[Topic, Event]) -> None:
     _, event = drawn
 
-    SNAPSHOTS[event.type].validate(json.loads(encode(event).value))
+    SNAPSHOTS[event.type].validate(json.loads(written(event)))
 
 
 @pytest.mark.parametrize("absent", ["specversion", "id", "source", "type", "time", "subject", "tenantid", "data"])
@@ -143,7 +143,9 @@ def test_every_message_carries_its_golden_instance_and_a_schema() -> None:
     found = {message["name"]: message for message in document()["components"]["messages"].values()}
 
     assert found.keys() == BY_EVENT_TYPE.keys()
-    assert all(message["examples"][0]["payload"] == golden_object(name) for name, message in found.items())
+    for name, message in found.items():
+        payload, whole = message["examples"][0]["payload"], golden_object(name)
+        assert payload == (whole["data"] if BY_EVENT_TYPE[name].content_mode == "binary" else whole)
 
 
 def test_every_reference_leads_somewhere() -> None:
@@ -153,7 +155,7 @@ def test_every_reference_leads_somewhere() -> None:
         found: Any = whole
         for part in reference.removeprefix("#/").split("/"):
             found = found[part]
-        assert found
+        assert isinstance(found, dict)
 
 
 def _references(value: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""Correlations with an extension over made-up occurrences; the tests beside it tell in a few slow lines what they mean."""
+"""Correlations with an extension over made-up occurrences, for tests that say in a few slow lines what it means."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given, settings
@@ -47,14 +48,14 @@ def is_located(one: Seen) -> bool:
 
 def naive(events: list[Seen]) -> dict[str, float]:
     found, places = {}, [one for one in events if is_located(one)]
-    for before, one in zip(places, places[1:], strict=False):
+    for before, one in pairwise(places):
         hours = max(one.time_ms - before.time_ms, 1) / 3_600_000
         is_doubted = all(True in (seen.extra[2] is True, seen.extra[3] is True) for seen in (before, one))
         is_same = one.extra[4] is not None and one.extra[4] == before.extra[4]
         distance = apart_km(before, one)
-        if one.time_ms - before.time_ms < WIDTH and distance >= 500 and distance / hours >= 30_000_000:
-            if not is_doubted and not is_same:
-                found[one.id] = distance / hours
+        is_too_fast = distance >= 500 and distance / hours >= 30_000_000
+        if one.time_ms - before.time_ms < WIDTH and is_too_fast and not is_doubted and not is_same:
+            found[one.id] = distance / hours
     return found
 
 

@@ -1,4 +1,4 @@
-"""What is kept of the past is enough: whatever comes later, rules hold where they would hold had nothing been forgotten."""
+"""What is kept of the past is enough: rules hold later where they would hold had nothing been forgotten."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ def told(rule: Correlation, events: list[Seen], *, after: int) -> list[tuple[Any
     ]
 
 
-HORIZONS = st.lists(st.one_of(st.integers(0, 2500), st.sampled_from([0, 999, 1000, 1001, 2000])), max_size=4).map(sorted)
+HORIZONS = st.lists(st.one_of(st.integers(0, 2500), st.sampled_from([0, 999, 1000, 1001, 2000])), max_size=4).map(
+    sorted
+)
 
 
 def assert_forgets_nothing(rule: Correlation, events: list[Seen], horizons: list[int]) -> None:

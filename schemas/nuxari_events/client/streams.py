@@ -9,6 +9,8 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
 
+from typing_extensions import override
+
 from nuxari_events.alerts import AlertClosed, AlertRaised, AlertUpdated
 from nuxari_events.client.errors import BrokerRefusedError, BrokerUnavailableError
 from nuxari_events.client.settings import ConnectionSettings, aiokafka
@@ -303,7 +305,10 @@ Alert = AlertRaised | AlertUpdated | AlertClosed
 
 
 class AlertStream(EventStream[Alert]):
-    """The stream of `security.alerts`; see `EventStream` for what it promises."""
+    """The alerts of `security.alerts`, raised, updated and closed; see `EventStream` for what it promises.
+
+    What else is told there (triage, digests, incidents) comes with `EventStream(SECURITY_ALERTS, ...)`.
+    """
 
     def __init__(
         self,
@@ -325,6 +330,11 @@ class AlertStream(EventStream[Alert]):
             connect_within=connect_within,
             **connection,
         )
+
+    @override
+    def _read(self, record: ConsumerRecord[Any, Any]) -> Alert | None:
+        event = super()._read(record)
+        return event if isinstance(event, Alert) else None
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:

@@ -7,7 +7,7 @@ its elements does, a field that is missing is null and equals nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal, Protocol
 
@@ -80,8 +80,10 @@ class Network:
 class Expression:
     """A regular expression occurs in the text."""
 
-    pattern: Pattern
+    pattern: Pattern = field(repr=False)
+    """It shows its place in memory: what is hashed or compared as text has the source alone."""
     source: str
+    """With its flags."""
 
 
 @dataclass(frozen=True)

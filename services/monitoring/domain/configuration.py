@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -26,6 +26,7 @@ class WorkingHours:
     begin: timedelta = timedelta(hours=8)
     """After midnight."""
     end: timedelta = timedelta(hours=18)
+    """Before `begin`: of the next day."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,9 @@ class Tuning:
     timespan: timedelta | None = None
 
 
+UNTUNED = Tuning()
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExceptionRule:
     """Events that a rule does not count: a Sigma filter, with who answers for it, why and how long."""
@@ -67,6 +71,23 @@ class ExceptionRule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Silence:
+    """Alerts that are kept and told to nobody: about a user, of a rule, under a condition, or several of these."""
+
+    id: str
+    owner: str
+    reason: str
+    begins_at: datetime
+    ends_at: datetime
+    rule: str | None = None
+    """The raising rule's id; None: of every rule."""
+    user_id: str | None = None
+    """None: about anybody."""
+    condition: str | None = None
+    """The text of a Sigma detection's selections and `condition` on what the alert says, as YAML; None: all."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Configuration:
     """All of it; what is not said is as the pack says."""
 
@@ -77,3 +98,50 @@ class Configuration:
     exceptions: tuple[ExceptionRule, ...] = ()
     own_rules: Mapping[str, str] = field(default_factory=dict)
     """Sigma files by their names."""
+    silences: tuple[Silence, ...] = ()
+
+    def tuning(self, rule: str) -> Tuning:
+        """Return what is set for the rule."""
+        return self.tunings.get(rule, UNTUNED)
+
+    def without_ended(self, at: datetime) -> Configuration:
+        """Return it without the exceptions and silences whose time is over: they are without effect."""
+        return replace(
+            self,
+            exceptions=tuple(one for one in self.exceptions if one.ends_at > at),
+            silences=tuple(one for one in self.silences if one.ends_at > at),
+        )
+
+    def without_rules(self, ids: frozenset[str]) -> Configuration:
+        """Return it without what is set for these rules, which there are no longer."""
+        return replace(
+            self,
+            tunings={rule: one for rule, one in self.tunings.items() if rule not in ids},
+            exceptions=tuple(one for one in self.exceptions if one.rule not in ids),
+            silences=tuple(one for one in self.silences if one.rule not in ids),
+        )
+
+    def says_the_same_as(self, other: Configuration) -> bool:
+        """Say whether nothing but the version differs."""
+        return replace(self, version=other.version) == other
+
+
+DEFAULT = Configuration()
+"""Of a tenant that has set nothing."""
+
+
+def kept(configuration: Configuration) -> tuple[ExceptionRule | Silence, ...]:
+    """Return everything that keeps a detection quiet."""
+    return (*configuration.exceptions, *configuration.silences)
+
+
+def begun(before: Configuration, after: Configuration) -> list[ExceptionRule | Silence]:
+    """Return what keeps a detection quiet and did not, or not in the same way."""
+    known = {one.id: one for one in kept(before)}
+    return [one for one in kept(after) if known.get(one.id) != one]
+
+
+def lifted(before: Configuration, after: Configuration) -> list[ExceptionRule | Silence]:
+    """Return what kept a detection quiet and does so no longer."""
+    ids = {one.id for one in kept(after)}
+    return [one for one in kept(before) if one.id not in ids]

@@ -109,6 +109,11 @@ class Evaluation:
                 found += self._correlated(place, rule, key, matches)
         return sorted(found, key=in_time)
 
+    def groups_of(self, rule: str) -> Mapping[Key, Sequence[Match]]:
+        """Return what the correlation of that id counts, by group; in order once `findings` was called."""
+        place = next(place for place, one in enumerate(self._rules.correlations) if one.head.id == rule)
+        return self._matches[place]
+
     def _add(self, interest: Interest, rule: str, event: Evidence, *, fields: Any) -> None:  # noqa: ANN401 - as above
         """A match without a time has no place in a window, one without a field to group by belongs to nobody."""
         if event.time_ms is None:
@@ -168,7 +173,7 @@ class Evaluation:
             head=run.rule.head,
             group=named(group, about=run.about),
             value=run.value,
-            condition=condition if isinstance(condition, Bound) else None,
+            condition=condition if isinstance(condition, Bound) and run.rule.extension is None else None,
             after_ms=run.best.after_ms,
             until_ms=run.until_ms,
             first_seen_ms=events[0].time_ms,

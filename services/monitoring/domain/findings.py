@@ -32,7 +32,7 @@ class Finding:
     value: float
     """The most telling one that was reached, over `(after, until]`: the lowest where the rule asks for few."""
     condition: Bound | None
-    """What the value was held against; None for a rule of single events and for an extended condition."""
+    """What the value was held against; None for single events, an extended condition and an extension of ours."""
     after_ms: int | None
     until_ms: int | None
     first_seen_ms: int | None

@@ -77,7 +77,7 @@ def kept_of_first_seen(
     """Return what is needed of the past: the newest of each value, the last few, and enough to know how old it is."""
     begin = bisect_left(occurrences, horizon_ms - width + 1, key=lambda one: one.time_ms)
     old = bisect_left(occurrences, horizon_ms + 1, key=lambda one: one.time_ms)
-    needed = set(range(max(begin, old - 1), len(occurrences)))
+    needed = set(range(max(begin, old - max(extension.after or 0, 1)), len(occurrences)))
     needed |= _newest(extension, occurrences, begin, old)
     if extension.learning is not None:
         needed |= _witnesses(occurrences, begin, old, width=width - in_milliseconds(extension.learning))

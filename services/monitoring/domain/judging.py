@@ -91,14 +91,26 @@ class Judge:
     def _alerts(
         self, ready: Ready, key: str, group: Group, entries: Sequence[Entry], found: Sequence[Hold]
     ) -> dict[str, Alert]:
+        """Return the alerts that the episodes make; those that are over give their names to no other."""
         made: dict[str, Alert] = {}
+        taken = self._taken(ready, key, group, entries)
         for episode in episodes(ready, entries, found, self._lookup):
+            names = self._program.names
+            alert = alert_of(self._tenant.name, ready, key, group, episode, names=names, taken=taken)
+            taken.add(alert.alert_id)
             if episode.last_ms > group.closed_until_ms:
-                names = self._program.names
-                alert = alert_of(self._tenant.name, ready, key, group, episode, names=names, taken=made)
                 made[alert.alert_id] = self._as_known(alert, group.standing.get(alert.alert_id))
             self._has_forgotten = False
         return made
+
+    def _taken(self, ready: Ready, key: str, group: Group, entries: Sequence[Entry]) -> set[str]:
+        """Return the names of episodes that are over: after a short quiet time the next may begin with the same event."""
+        if ready.rule.extension is not None or ready.quiet_ms >= ready.keep_ms or group.forgotten_ms < 0:
+            return set()
+        over = [one for one in holds(ready.rule, entries) if entries[one.at].time_ms <= group.forgotten_ms]
+        names = self._program.names
+        before = episodes(ready, entries, over, self._lookup)
+        return {alert_of(self._tenant.name, ready, key, group, one, names=names).alert_id for one in before}
 
     def _as_known(self, alert: Alert, before: Alert | None) -> Alert:
         """Return the alert with the evidence it had, where some of it is forgotten by now in the groups below."""
@@ -174,6 +186,7 @@ class Judge:
     def _give(self, upper: Ready, keys: Sequence[str], entry: Entry) -> None:
         for key in keys:
             self._tenant.put(upper, key, entry, self._limits)
+            self._tenant.touch(upper, key)  # whoever looks below looks above too, or the two say different things
 
     def _take_back(self, upper: Ready, keys: Sequence[str], entry: Entry) -> None:
         groups = self._tenant.rules.get(upper.rule.head.id)

@@ -11,9 +11,6 @@ from services.monitoring.domain.state import Entry
 Quick = Callable[[Sequence[Entry], Entry], bool]
 """Of the group's entries and the one that was added; whether where the rule holds may have changed."""
 
-_LOOKED_BACK = 64
-"""Entries among which a value is looked for that is there already."""
-
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -58,21 +55,17 @@ def _at_least(least: int, width_ms: int) -> Quick:
 
 
 def _values_at_least(least: int, width_ms: int) -> Quick:
-    """So many values within the window are needed; an event may bring several, or one that is there already."""
+    """So many different values within the window are needed; an event may bring several."""
 
     def test(entries: Sequence[Entry], entry: Entry) -> bool:
         if entries[-1] is not entry:
             return True
-        if any(
-            one.values == entry.values for one in entries[-_LOOKED_BACK:-1] if one.time_ms > entry.time_ms - width_ms
-        ):
-            return False  # what holds now held before
-        found = 0
+        found: set[tuple[str, ...]] = set()
         for one in reversed(entries):
             if one.time_ms <= entry.time_ms - width_ms:
                 return False
-            found += len(one.values)
-            if found >= least:
+            found.update(one.values)
+            if len(found) >= least:
                 return True
         return False
 

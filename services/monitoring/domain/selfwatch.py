@@ -98,7 +98,7 @@ class Watch(msgspec.Struct):
         return LEAST_SILENCE_MS
 
     def _count(self, number: int, fact: Fact) -> None:
-        """Follow the sequence: a number that is missing is a gap until it comes, one that another event had a replay."""
+        """Follow the sequence: a missing number is a gap until it comes, one that another event had is a replay."""
         if self.next_number is None or number == self.next_number:
             self.next_number = number + 1
         elif number > self.next_number:

@@ -47,10 +47,11 @@ def _same_names(read: Iterable[Read]) -> Iterator[Fault]:
     """Two rules of one name or id: a reference to it would mean either."""
     seen: set[str] = set()
     for one in read:
-        for key in {str(one.rule.id or ""), one.rule.name or ""} - {""}:
-            if key in seen:
-                yield Fault(one.file, one.document.line_of_key("id", "name"), f"'{key}' is another rule's too")
-            seen.add(key)
+        mine = {str(one.rule.id or ""): "id", one.rule.name or "": "name"}
+        for name, key in mine.items():
+            if name and name in seen:
+                yield Fault(one.file, one.document.line_of_key(key), f"'{name}' is another rule's too")
+        seen |= mine.keys()
 
 
 class _Names:

@@ -29,9 +29,19 @@ class Pack:
 @cache
 def pack() -> Pack:
     """Return the pack."""
-    folder = files("services.monitoring").joinpath("pack")
-    found = sorted((one.name, one.read_text(encoding="utf-8")) for one in folder.iterdir() if one.name.endswith(".yml"))
-    return pack_of(dict(found))
+    return pack_of(_files())
+
+
+def pack_stories() -> Mapping[str, str]:
+    """Return the files of stories that the pack's rules are tested by, by name."""
+    return _files("tests")
+
+
+def _files(*below: str) -> dict[str, str]:
+    folder = files("services.monitoring").joinpath("pack", *below)
+    return dict(
+        sorted((one.name, one.read_text(encoding="utf-8")) for one in folder.iterdir() if one.name.endswith(".yml"))
+    )
 
 
 def pack_of(texts: Mapping[str, str]) -> Pack:
