@@ -104,7 +104,7 @@ class Judge:
         return made
 
     def _taken(self, ready: Ready, key: str, group: Group, entries: Sequence[Entry]) -> set[str]:
-        """Return the names of episodes that are over: after a short quiet time the next may begin with the same event."""
+        """Return the names of episodes that are over: after a short quiet time the next may begin with their event."""
         if ready.rule.extension is not None or ready.quiet_ms >= ready.keep_ms or group.forgotten_ms < 0:
             return set()
         over = [one for one in holds(ready.rule, entries) if entries[one.at].time_ms <= group.forgotten_ms]
