@@ -37,9 +37,7 @@ def build(settings: ServiceSettings, clock: Clock | None = None) -> Parts:
     configurations = Configurations(
         database, dsn=settings.database_dsn.get_secret_value(), make=maker(databases), rulebooks=rulebooks
     )
-    subscription, correlation = handlers.register(
-        broker, database=database, clock=clock, programs=configurations.made_for
-    )
+    subscription, correlation = handlers.register(broker, database=database, clock=clock, configurations=configurations)
     subscriptions = [subscription]
     relay = Relay(
         dsn=settings.relay_dsn.get_secret_value(), bootstrap_servers=settings.kafka_bootstrap_servers, service=NAME

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -22,8 +23,10 @@ from nuxari_events.topics import (
 from nuxari_events.wire import MalformedEventError
 
 from services.monitoring.decode import decode
-from services.monitoring.domain.engine import Programs
-from services.monitoring.domain.model import Fact
+from services.monitoring.domain.model import Alert, Fact
+from services.monitoring.domain.program import Program
+from services.monitoring.domain.silencing import silenced_by
+from services.monitoring.service.configurations import Configurations
 from services.monitoring.service.correlation import Correlation, End
 from shared.clock import Clock
 from shared.messaging.careful import position_of
@@ -50,11 +53,23 @@ _log = structlog.get_logger(__name__)
 
 
 def register(
-    broker: KafkaBroker, *, database: Database, clock: Clock, programs: Programs
+    broker: KafkaBroker, *, database: Database, clock: Clock, configurations: Configurations[Program]
 ) -> tuple[Subscription, Correlation]:
     """Subscribe to every stream that a detection needs."""
     intake = _Intake(broker, DeadLetters(broker, consumer=CONSUMER))
-    correlation = Correlation(database, clock, topics=TOPICS, intake=intake.take, programs=programs)
+
+    def silenced(alert: Alert, at: datetime) -> Alert:
+        return silenced_by(alert, configurations.running(alert.tenant).silencer, at=at)
+
+    correlation = Correlation(
+        database,
+        clock,
+        topics=TOPICS,
+        intake=intake.take,
+        programs=configurations.made_for,
+        silenced=silenced,
+        prepared=configurations.loaded,
+    )
     subscription = Subscription(
         broker,
         topics=TOPICS,

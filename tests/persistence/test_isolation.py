@@ -22,6 +22,12 @@ UNFENCED = {service: {"inbox", "outbox", "due_work", "alembic_version"} for serv
 UNFENCED["monitoring"] |= {"checkpoint"}
 """docs/decisions/0003: the state of all tenants of a partition, in one row."""
 
+UNFENCED["monitoring"] |= {"outbound_due"}
+"""docs/decisions/0011: which target of which tenant is due when."""
+
+UNFENCED["monitoring"] |= {"configuration_head", "monitoring_replica"}
+"""Ids, numbers and times alone, so that one statement tells a process what is new for all tenants."""
+
 _TABLES = """
 select c.relname, c.relrowsecurity, c.relforcerowsecurity, c.relowner::regrole::text as owner,
     exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id') as of_tenant,

@@ -213,15 +213,14 @@ def notice(body: Mapping[str, object], *, link: str | None) -> Notice:
     data = body["data"]
     assert isinstance(data, Mapping)  # noqa: S101 - for the type
     kind = str(body["type"]).split(".")[2]
-    severity = str(data.get("severity") or gravest(data.get("severities")))
+    severity = data.get("severity") or (gravest(data["severities"]) if "severities" in data else None)
+    title = _title(kind, data, severity)
     lines = [str(data[name]) for name in ("summary", "reason") if data.get(name)]
-    if kind == "alert_digested":
+    if kind == AlertType.ALERT_DIGESTED:
         lines.append(f"{data['count']} alerts of {data['group_count']} groups were raised; they are told together.")
     if link is not None and data.get("alert_id"):
         lines.append(link.replace("{alert_id}", str(data["alert_id"])))
-    return Notice(
-        title=_title(kind, data, severity), text="\n".join(lines) or _title(kind, data, ""), severity=severity
-    )
+    return Notice(title=title, text="\n".join(lines) or title, severity=str(severity or SEVERITIES[0]))
 
 
 def gravest(severities: object) -> str:
@@ -230,11 +229,15 @@ def gravest(severities: object) -> str:
     return named[-1] if named else SEVERITIES[0]
 
 
-def _title(kind: str, data: Mapping[str, object], severity: str) -> str:
+def _title(kind: str, data: Mapping[str, object], severity: object) -> str:
+    head = f"[{str(severity).upper()}] " if severity else ""
+    what = _subject(data)
+    return f"{head}{what}" if kind == AlertType.ALERT_RAISED else f"{head}{kind.replace('_', ' ')}: {what}"
+
+
+def _subject(data: Mapping[str, object]) -> str:
+    """Return what it is about, in as few words as it has."""
     rule = data.get("rule")
-    what = (
-        data.get("title") or (rule.get("title") if isinstance(rule, Mapping) else None) or data.get("name") or "alert"
-    )
-    verb = kind.replace("_", " ")
-    head = f"[{severity.upper()}] " if severity else ""
-    return f"{head}{what}" if kind == "alert_raised" else f"{head}{verb}: {what}"
+    named = rule.get("title") if isinstance(rule, Mapping) else None
+    judged = " ".join(str(data[name]) for name in ("state", "verdict") if data.get(name)).replace("_", " ")
+    return " ".join(str(data.get("title") or named or data.get("name") or data.get("summary") or judged).split())

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple, Protocol
 
@@ -16,9 +17,9 @@ from nuxari_events.topics import Topic
 
 from services.monitoring.domain.engine import Engine, Programs
 from services.monitoring.domain.lanes import Lanes
-from services.monitoring.domain.model import Change, Fact
+from services.monitoring.domain.model import Alert, Change, Closed, Fact
 from services.monitoring.domain.partition import Partition
-from services.monitoring.service.announcing import announce, latest
+from services.monitoring.service.announcing import announce_all, latest
 from services.monitoring.store import checkpoints
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -90,12 +91,16 @@ class Correlation:
         topics: Sequence[Topic],
         intake: Intake,
         programs: Programs,
+        silenced: Callable[[Alert, datetime], Alert] = lambda alert, _: alert,
+        prepared: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._topics = topics
         self._intake = intake
         self._programs = programs
+        self._silenced = silenced
+        self._prepared = prepared
         self._reading: Reading | None = None
         self._owned: dict[int, _Owned] = {}
         self._one_at_a_time = asyncio.Lock()
@@ -175,6 +180,8 @@ class Correlation:
 
     async def assigned(self, partitions: set[TopicPartition]) -> Mapping[TopicPartition, int]:
         """Restore each partition's state and return where to read on: where the state was saved, else the beginning."""
+        if self._prepared is not None:
+            await self._prepared()  # else the first events would meet rules that nobody has set yet
         restored = {
             number: await until_it_works(lambda n=number: self._restore(n), what="a checkpoint")  # type: ignore[misc]
             for number in {partition.partition for partition in partitions}
@@ -286,12 +293,17 @@ class Correlation:
         async with self._database.transaction() as transaction:
             ours = {n: one for n, one in ready.items() if await self._note_announced(transaction, n, one)}
             changes = latest(change for owned in ours.values() for change in owned.pending)
-            for change in sorted(changes, key=lambda one: (one.alert.tenant, one.alert.alert_id)):
-                await announce(transaction, change, at=at)
+            await announce_all(transaction, [self._as_silenced(one, at) for one in changes], at=at)
         for number, owned in ready.items():
             owned.pending.clear()
             if number not in ours:
                 self._lose(number)
+
+    def _as_silenced(self, change: Change, at: datetime) -> Change:
+        """Return the change with the alert as its tenant's silences leave it."""
+        if isinstance(change, Closed):
+            return change
+        return msgspec.structs.replace(change, alert=self._silenced(change.alert, at))
 
     async def _note_announced(self, transaction: Transaction, number: int, owned: _Owned) -> bool:
         offsets = owned.partition.lanes.offsets
