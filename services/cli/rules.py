@@ -1,4 +1,4 @@
-"""`nuxari-security rules`: Sigma rules over anybody's events, without Kafka and without a database."""
+"""`nuxari-security rules`, and of it `run` and `lint`: Sigma rules over anybody's events, without Kafka or database."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Annotated, Any
 
 import typer
 
+from services.cli.rules_files import texts_of, time_text
 from services.cli.screen import NOTES, OUTPUT, fail, print_json
 from services.monitoring.domain.evaluation import Evaluation
 from services.monitoring.domain.findings import Evidence, Finding
 from services.monitoring.sigma.loading import RulesError, load
-from services.monitoring.sigma.reading import LARGEST_FILE
 from services.monitoring.sigma.running import Feed
 
 _Rules = Annotated[list[Path], typer.Argument(exists=True, help="Sigma files, or directories of them.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON: one alert a line.")]
+
+_QUICK = (["rules", "run"], ["rules", "lint"])
+"""Commands that need no contract, called in a loop by whoever writes rules."""
 
 
 def register(app: typer.Typer) -> None:
@@ -30,8 +32,23 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Sigma rules and correlations.", no_args_is_help=True)
     group.command()(run)
     group.command()(lint)
+    if sys.argv[1:3] not in _QUICK:
+        _add_the_others(group)
     group.callback()(_group)
     app.add_typer(group, name="rules")
+
+
+def _add_the_others(group: typer.Typer) -> None:
+    from services.cli.rules_backtest import backtest  # noqa: PLC0415 - reading the contract costs half a second
+    from services.cli.rules_catalogue import list_rules, show  # noqa: PLC0415 - as above
+    from services.cli.rules_explaining import explain  # noqa: PLC0415 - as above
+    from services.cli.rules_stories import try_stories  # noqa: PLC0415 - as above
+
+    group.command("list")(list_rules)
+    group.command()(show)
+    group.command("test")(try_stories)
+    group.command()(explain)
+    group.command()(backtest)
 
 
 def _group() -> None:
@@ -46,7 +63,7 @@ def run(
     as_json: _Json = False,
 ) -> None:
     """Run the rules over the events in event time, whatever order they stand in, and print what they find."""
-    loaded = load(_texts(rules))
+    loaded = load(texts_of(rules))
     evaluation = Evaluation(loaded)
     feed = Feed(loaded, evaluation, time_field=time_field)
     with _without_collector(), _opened(events) as file:
@@ -63,7 +80,7 @@ def run(
 def lint(rules: _Rules, *, as_json: _Json = False) -> None:
     """Load the rules and say of each fault in which line it is; a failure if there is one."""
     try:
-        loaded = load(_texts(rules))
+        loaded = load(texts_of(rules))
     except RulesError as error:
         for fault in error.faults:
             if as_json:
@@ -76,19 +93,6 @@ def lint(rules: _Rules, *, as_json: _Json = False) -> None:
         print_json(said)
     else:
         OUTPUT.print(f"{said['rules']} rules and {said['correlations']} correlations are in order", highlight=False)
-
-
-def _texts(paths: list[Path]) -> dict[str, str]:
-    files = [file for path in paths for file in (sorted(path.rglob("*.y*ml")) if path.is_dir() else [path])]
-    if not files:
-        raise FileNotFoundError("there is no .yml file")
-    return {str(file): _text(file) for file in files}
-
-
-def _text(file: Path) -> str:
-    """Return the file's text; no more of it than is too much for a rule file."""
-    with file.open("rb") as opened:
-        return opened.read(LARGEST_FILE + 1).decode("utf-8-sig", errors="replace")
 
 
 @contextmanager
@@ -148,16 +152,16 @@ def _document(finding: Finding) -> dict[str, Any]:
         "value": finding.value,
         "threshold": bound.number if bound else None,
         "operator": bound.operator if bound else None,
-        "window": {"after": _time(finding.after_ms), "until": _time(finding.until_ms)},
-        "first_seen": _time(finding.first_seen_ms),
-        "last_seen": _time(finding.last_seen_ms),
+        "window": {"after": time_text(finding.after_ms), "until": time_text(finding.until_ms)},
+        "first_seen": time_text(finding.first_seen_ms),
+        "last_seen": time_text(finding.last_seen_ms),
         "events": finding.events_count,
         "evidence": [_evidence(one) for one in finding.evidence],
     }
 
 
 def _evidence(one: Evidence) -> dict[str, Any]:
-    return {"line": one.place, "time": _time(one.time_ms), "rule_id": one.rule, "source": one.source, "id": one.id}
+    return {"line": one.place, "time": time_text(one.time_ms), "rule_id": one.rule, "source": one.source, "id": one.id}
 
 
 def _print_table(found: list[Finding]) -> None:
@@ -168,13 +172,6 @@ def _print_table(found: list[Finding]) -> None:
     for one in found:
         group = ", ".join(f"{name}={value}" for name, value in one.group.items())
         bound = f" {one.condition.operator} {one.condition.number:g}" if one.condition else ""
-        cells = (_time(one.until_ms) or "", one.head.level, one.head.title, group, f"{one.value:g}{bound}")
+        cells = (time_text(one.until_ms) or "", one.head.level, one.head.title, group, f"{one.value:g}{bound}")
         table.add_row(*map(Text, (*cells, str(one.events_count))))
     OUTPUT.print(table)
-
-
-def _time(milliseconds: int | None) -> str | None:
-    if milliseconds is None:
-        return None
-    at = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -17,7 +17,7 @@ from nuxari_events.envelope import Event
 from nuxari_events.topics import ACCESS_ACTIVITY, Topic
 from typer.testing import CliRunner
 
-from services.cli import alerts, ingest, publish, screen, simulate
+from services.cli import alerts, ingest, publish, rules, screen, simulate
 
 WIDE = 160
 
@@ -26,7 +26,7 @@ AT = datetime(2025, 6, 3, 9, tzinfo=UTC)
 
 def the_app() -> typer.Typer:
     app = typer.Typer()
-    for command in (alerts, ingest, publish, simulate):
+    for command in (alerts, ingest, publish, rules, simulate):
         command.register(app)
     return app
 

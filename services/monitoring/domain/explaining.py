@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.monitoring.domain.conditions import (
@@ -25,13 +26,44 @@ from services.monitoring.domain.conditions import (
     TimePart,
 )
 from services.monitoring.domain.evaluation import Evaluation, Given
+from services.monitoring.domain.extensions import (
+    Burst,
+    Dormant,
+    FirstSeen,
+    Further,
+    IntervalJoin,
+    OneOf,
+    Rare,
+    Ring,
+    Travel,
+)
 from services.monitoring.domain.fields import reader
-from services.monitoring.domain.findings import Finding
-from services.monitoring.domain.grouping import names_of
+from services.monitoring.domain.grouping import Key, names_of
 from services.monitoring.domain.predicates import predicate
-from services.monitoring.domain.sigma import All, Any_, Bound, Correlation, Happened, Never, Reference, RuleSet
+from services.monitoring.domain.reached import Reached, reached
+from services.monitoring.domain.sigma import (
+    All,
+    Any_,
+    Bound,
+    Correlation,
+    Happened,
+    Never,
+    Reference,
+    RuleSet,
+    Selection,
+)
 
 _SIGNS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<", "eq": "=", "neq": "!="}
+
+_KINDS: dict[type, str] = {
+    FirstSeen: "never seen before",
+    Dormant: "after a long silence",
+    Travel: "faster than anybody travels",
+    Rare: "seldom so",
+    Burst: "far more than ever before",
+    IntervalJoin: "outside or inside of what covers it",
+    Ring: "in a ring",
+}
 
 
 @dataclass(frozen=True)
@@ -53,100 +85,135 @@ class Step:
 def explained(rules: RuleSet, rule: str, event: Given, others: Sequence[Given] = ()) -> Step:
     """Return what the rule makes of the event, with the other events around it.
 
+    `event` must not be one of the `others`; each has a place of its own.
+
     Raises:
         KeyError: there is no rule of that id or name.
     """
     found = _named(rules, rule)
+    evaluation = Evaluation(RuleSet(rules.selections, _all_raising(rules)))
     if isinstance(found, Correlation):
-        return _correlation(rules, found, event, others)
-    return Step(
-        f"rule '{found.head.title}'",
-        predicate(found.condition)(event.fields),
-        None,
-        [_tests(found.condition, event.fields)],
-    )
+        for one in sorted([*others, event], key=lambda one: one.place):
+            evaluation.take(one)
+        evaluation.findings()
+    return _Explaining(rules, event, evaluation).rule(found)
 
 
-def _named(rules: RuleSet, name: str) -> Any:  # noqa: ANN401 - a selection or a correlation
-    every: list[Any] = [*rules.selections.values(), *rules.correlations]
+def _named(rules: RuleSet, name: str) -> Selection | Correlation:
+    every: list[Selection | Correlation] = [*rules.selections.values(), *rules.correlations]
     for one in every:
         if name in (one.head.id, one.head.name):
             return one
     raise KeyError(f"there is no rule '{name}'")
 
 
-def _correlation(rules: RuleSet, rule: Correlation, event: Given, others: Sequence[Given]) -> Step:
-    steps = [_reference(rules, rule, one, event, others) for one in dict.fromkeys(rule.references)]
-    steps += [_group(rule, one, event) for one in dict.fromkeys(rule.references) if _matches(rules, one, event)]
-    findings = _about(rule, event, _findings(rules, [*others, event]))
-    steps.append(_count(rule, event, findings, rules, others))
-    return Step(f"correlation '{rule.head.title}' ({rule.kind}) within {rule.timespan}", bool(findings), None, steps)
-
-
-def _reference(rules: RuleSet, rule: Correlation, name: str, event: Given, others: Sequence[Given]) -> Step:
-    """Say whether a rule that is correlated matches the event itself."""
-    del rule
-    if name in rules.selections:
-        one = rules.selections[name]
-        return Step(
-            f"rule '{one.head.name or one.head.title}' matches this event",
-            predicate(one.condition)(event.fields),
-            None,
-            [_tests(one.condition, event.fields)],
-        )
-    return explained(rules, name, event, others)
-
-
-def _matches(rules: RuleSet, name: str, event: Given) -> bool:
-    return name in rules.selections and predicate(rules.selections[name].condition)(event.fields)
-
-
-def _group(rule: Correlation, name: str, event: Given) -> Step:
-    """Say which group the event belongs to, and which field it lacks if it belongs to none."""
-    fields = names_of(rule, rule.group_by, name)
-    values = {one: reader(one)(event.fields) for one in fields}
-    missing = [one for one, value in values.items() if value is None]
-    if missing:
-        said = f"it lacks {', '.join(missing)}: it is put together with nobody"
-        return Step(said, holds=False, value=values)
-    return Step("it belongs to the group", holds=True, value=values)
-
-
-def _findings(rules: RuleSet, events: Sequence[Given]) -> list[Finding]:
-    evaluation = Evaluation(RuleSet(rules.selections, _all_raising(rules)))
-    for one in sorted(events, key=lambda one: one.place):
-        evaluation.take(one)
-    return evaluation.findings()
-
-
 def _all_raising(rules: RuleSet) -> tuple[Correlation, ...]:
     return tuple(replace(one, generate=True) for one in rules.correlations)
 
 
-def _about(rule: Correlation, event: Given, findings: Sequence[Finding]) -> list[Finding]:
-    return [
-        one
-        for one in findings
-        if one.head.id == rule.head.id and any(seen.place == event.place for seen in one.evidence)
-    ]
+class _Explaining:
+    """One event among others, after the rules were run over all of them."""
+
+    def __init__(self, rules: RuleSet, event: Given, evaluation: Evaluation) -> None:
+        self._rules = rules
+        self._event = event
+        self._evaluation = evaluation
+
+    def rule(self, rule: Selection | Correlation) -> Step:
+        """Return why the rule holds or not."""
+        if isinstance(rule, Correlation):
+            return self._correlation(rule)
+        tests = _tests(rule.condition, self._event.fields)
+        return Step(f"rule '{rule.head.title}'", tests.holds, None, [tests])
+
+    def _correlation(self, rule: Correlation) -> Step:
+        references = list(dict.fromkeys(rule.references))
+        steps = [self._reference(one) for one in references]
+        steps += [self._group(rule, one) for one in references if self._matches(one)]
+        counted = [self._counted(rule, key) for key in self._groups(rule)]
+        holds = any(one.holds for one in counted)
+        said = f"correlation '{rule.head.title}' ({rule.kind}) within {span(rule.timespan)}"
+        return Step(said, holds, None, [*steps, *counted] if counted else [*steps, self._uncounted(rule)])
+
+    def _reference(self, name: str) -> Step:
+        """Say whether a rule that is correlated matches the event itself."""
+        if name not in self._rules.selections:
+            return self.rule(_named(self._rules, name))
+        one = self._rules.selections[name]
+        tests = _tests(one.condition, self._event.fields)
+        return Step(f"rule '{one.head.name or one.head.title}' matches this event", tests.holds, None, [tests])
+
+    def _matches(self, name: str) -> bool:
+        return name in self._rules.selections and predicate(self._rules.selections[name].condition)(self._event.fields)
+
+    def _group(self, rule: Correlation, name: str) -> Step:
+        """Say which group the event belongs to, and which field it lacks if it belongs to none."""
+        values = {one: reader(one)(self._event.fields) for one in names_of(rule, rule.group_by, name)}
+        missing = [one for one, value in values.items() if value is None]
+        if missing:
+            said = f"it lacks {', '.join(missing)}: it is put together with nobody"
+            return Step(said, holds=False, value=values)
+        return Step("it belongs to the group", holds=True, value=values)
+
+    def _groups(self, rule: Correlation) -> list[Key]:
+        groups = self._evaluation.groups_of(rule.head.id)
+        return [key for key, matches in groups.items() if any(one.place == self._event.place for one in matches)]
+
+    def _counted(self, rule: Correlation, key: Key) -> Step:
+        """Say what the group comes to in the window that has the event in it and most of the others."""
+        found = reached(rule, self._evaluation.groups_of(rule.head.id)[key], self._event.place)
+        window = f"in ({_time(found.after_ms)}, {_time(found.until_ms)}]"
+        parts = [*self._counts(rule, found), *_further(rule, found), *_same(found)]
+        return Step(f"{_asked(rule, self._rules)} {window}", found.holds, found.value, parts)
+
+    def _counts(self, rule: Correlation, found: Reached) -> Iterator[Step]:
+        for one in dict.fromkeys(rule.references):
+            count = found.counts.get(one, 0)
+            is_wanted = (count > 0) == (one in rule.wanted)
+            yield Step(f"events of '{_title(self._rules, one)}' in the window", is_wanted, count)
+
+    def _uncounted(self, rule: Correlation) -> Step:
+        said = f"{_asked(rule, self._rules)}: this event is in none of its groups"
+        return Step(said, holds=False, value={"groups": len(self._evaluation.groups_of(rule.head.id))})
 
 
-def _count(
-    rule: Correlation, event: Given, findings: Sequence[Finding], rules: RuleSet, others: Sequence[Given]
-) -> Step:
-    del event
-    wanted = _bound(rule.condition, rules)
-    if findings:
-        best = findings[0]
-        return Step(f"{wanted}: reached", holds=True, value=best.value)
-    counts = {
-        rules.selections[one].head.name or one: sum(_matches(rules, one, other) for other in others)
-        for one in dict.fromkeys(rule.references)
-        if one in rules.selections
-    }
-    return Step(
-        f"{wanted}: not reached by the events of its group and window", holds=False, value={"matches in all": counts}
-    )
+def _further(rule: Correlation, found: Reached) -> Iterator[Step]:
+    del rule
+    yield from (Step(f"further: {_further_words(one)}", holds) for one, holds in found.further)
+
+
+def _same(found: Reached) -> Iterator[Step]:
+    for name, (value, count) in found.same.items():
+        yield Step(f"{name}: {count} earlier events of the group have the same value", value is not None, value)
+
+
+def _further_words(one: Further) -> str:
+    if isinstance(one, OneOf):
+        return " or ".join(map(_further_words, one.of))
+    about = f" {', '.join(one.fields)}" if one.fields else ""
+    return f"{one.measure}{about} {_SIGNS[one.operator]} {one.number:g}{' ms' if one.measure == 'span' else ''}"
+
+
+def _asked(rule: Correlation, rules: RuleSet) -> str:
+    """Say what the rule asks of a window."""
+    if rule.extension is None:
+        return _bound(rule.condition, rules)
+    shown = (f"{one.name} {value}" for one in fields(rule.extension) if (value := getattr(rule.extension, one.name)))
+    return f"{_KINDS[type(rule.extension)]} ({', '.join(shown)})".replace(" ()", "")
+
+
+def span(length: timedelta) -> str:
+    """Return the duration as rules write it: `10m`, `24h`, `400d`; exact to the second."""
+    seconds = int(length.total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def _time(milliseconds: int) -> str:
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _bound(condition: Bound | Happened, rules: RuleSet) -> str:
