@@ -22,5 +22,5 @@ def test_all_that_a_leaver_had_ends_at_once_and_its_use_raises_an_alert_that_nam
     assert seen["credential_orphaned"] is True
     assert seen["alert"]["rule"]["number"] == 33
     roles = [one["role"] for one in seen["alert"]["evidence"]]
-    assert "deactivation" in roles
-    assert roles[-1] == "credential-use"
+    assert "credential_lost_its_owner" in roles
+    assert roles[-1] == "credential_presented"
